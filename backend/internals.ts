@@ -1,0 +1,63 @@
+// internals.ts: the few members that Socket.IO 4 keeps private and this port cannot do without, all in one place.
+// They are the reason why package.json asks for `~4.8`: read this file again before you raise that.
+
+import type { IncomingMessage } from "node:http";
+import type { Namespace, Server, Socket } from "socket.io";
+
+/** The Engine.IO connection under a peer: one for all its namespaces. */
+export type Connection = Socket["conn"];
+
+/** Whether the server has a namespace of this name; unlike `io.of(name)`, the question does not create it. */
+export function knows(io: Server, name: string): boolean {
+  return io._nsps.has(name);
+}
+
+/** Whether this very object is the server's namespace of its name, and not one that was retired. */
+export function isCurrent(namespace: Namespace): boolean {
+  return namespace.server._nsps.get(namespace.name) === namespace;
+}
+
+/** Removes a namespace from its server, and lets its adapter go. */
+export function forget(namespace: Namespace): void {
+  namespace.server._nsps.delete(namespace.name);
+  void namespace.adapter.close();
+}
+
+/** The `?ns=` of a connection's handshake, as Engine.IO parsed it: where it is repeated, the last one. */
+export function askedFor({ request }: { request: IncomingMessage }): string | undefined {
+  return (request as IncomingMessage & { _query: Record<string, string | undefined> })._query["ns"];
+}
+
+/** Whether this peer is in its namespace twice, as after two CONNECT packets that came together. */
+export function joinedTwice(socket: Socket): boolean {
+  const { sockets } = socket.client as unknown as { sockets: Map<string, Socket> };
+  return [...sockets.values()].filter(({ nsp }) => nsp === socket.nsp).length > 1;
+}
+
+/** Calls `listener` with every Engine.IO connection, also where the server is attached to its port later. */
+export function onConnection(io: Server, listener: (conn: Connection) => void): void {
+  const bind = io.bind;
+  io.engine?.on("connection", listener);
+  io.bind = (engine: Server["engine"]) => {
+    engine.on("connection", listener);
+    return bind.call(io, engine);
+  };
+}
+
+/**
+ * Follows the peers through the middlewares of a namespace, before the first and after the last one of them, wherever
+ * the application added its own.
+ */
+export function onMiddlewares(
+  namespace: Namespace,
+  { before, refused }: { before: (socket: Socket) => void; refused: (socket: Socket) => void },
+): void {
+  const run = namespace["run"] as (socket: Socket, done: (err: Error | null) => void) => void;
+  namespace["run"] = (socket: Socket, done: (err: Error | null) => void) => {
+    before(socket);
+    run.call(namespace, socket, (err) => {
+      done(err); // answers the peer in the next tick
+      if (err) process.nextTick(refused, socket);
+    });
+  };
+}

@@ -1,0 +1,49 @@
+// listen.ts: from the environment to a server that listens, and from a signal to a process that has ended.
+
+import type { Server as HttpServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Server } from "socket.io";
+
+/** Milliseconds that the peers get to close their connections, once the process is to end. */
+const CLOSE_WITHIN = 2000;
+
+/**
+ * Listens on `HOST` (`localhost` by default) and `PORT` (3000 by default, 0 picks a free one), prints the address, and
+ * closes every connection on SIGINT or SIGTERM. What is wrong with the two variables is one sentence on standard
+ * error, and exit code 1.
+ */
+export function listen(server: HttpServer, io: Server): void {
+  const { HOST: host = "localhost", PORT: port = "3000" } = process.env;
+
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65535) {
+    return fail(`PORT must be a whole number from 0 to 65535, not "${port}".`);
+  }
+
+  server.on("error", ({ code, message }: NodeJS.ErrnoException) => {
+    const reasons: Record<string, string> = {
+      EADDRINUSE: `PORT ${port} is taken; choose another, for example PORT=${Number(port) + 1}.`,
+      EACCES: `PORT ${port} needs rights that this user has not; choose one above 1023.`,
+      ENOTFOUND: `HOST "${host}" is no name or address of this machine.`,
+      EADDRNOTAVAIL: `HOST "${host}" is no name or address of this machine.`,
+    };
+    fail(reasons[code ?? ""] ?? `The server cannot listen on HOST "${host}" and PORT ${port}: ${message}.`);
+  });
+
+  server.listen(Number(port), host, () => {
+    const name = ["0.0.0.0", "::"].includes(host) ? "localhost" : host.includes(":") ? `[${host}]` : host;
+    console.log(`Listening on http://${name}:${(server.address() as AddressInfo).port}`);
+  });
+
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      setTimeout(() => process.exit(0), CLOSE_WITHIN); // for a peer that went away without a word
+      void io.close(() => process.exit(0));
+      server.closeAllConnections(); // also those that speak no Socket.IO
+    });
+  }
+}
+
+function fail(sentence: string): void {
+  console.error(sentence);
+  process.exitCode = 1;
+}

@@ -1,0 +1,53 @@
+// server.ts: the article's file. An Express server with our `ioHandler`, and the chat behind `dynamic.group.chat`.
+
+import { createServer } from "node:http";
+import { join } from "node:path";
+import express from "express";
+import { Server, type Namespace } from "socket.io";
+import { chat } from "./chat";
+import ioHandler, { routes } from "./io-handler";
+import { listen } from "./listen";
+import { lobby } from "./lobby";
+
+/** Milliseconds in which a peer that lost its connection comes back to what it missed, and finds its namespace. */
+const COME_BACK_WITHIN = 10_000;
+
+const frontend = join(__dirname, "../frontend");
+
+/**
+ * Builds the demo server; it does not listen yet.
+ *
+ * @param comeBackWithin - see {@link COME_BACK_WITHIN}
+ */
+export function chatServer(comeBackWithin = COME_BACK_WITHIN) {
+  const app = express();
+  const server = createServer(app);
+  const io = new Server(server, {
+    connectionStateRecovery: { maxDisconnectionDuration: comeBackWithin },
+  });
+
+  // we attach the connection listeners of io-handler
+  const ee = ioHandler(io, { retireAfter: comeBackWithin });
+  const creators = new WeakMap<Namespace, unknown>();
+
+  ee.on("namespace.created", (namespace, _route, creator) => {
+    creators.set(namespace, creator.conn);
+    console.log(`${namespace.name} created`);
+  });
+  ee.on("namespace.retired", (namespace) => console.log(`${namespace.name} retired`));
+  ee.on("dynamic.group.chat", (socket, categoryId, itemId) => {
+    void chat(socket, { categoryId, itemId, created: creators.get(socket.nsp) === socket.conn });
+  });
+  lobby(io, ee);
+
+  // the page of a namespace has the path that is its name, so that its address can be shared
+  app.use(express.static(frontend), express.static(join(frontend, "dist/frontend")));
+  app.get(routes.chat, (_request, response) => response.sendFile(join(frontend, "chat.html")));
+
+  return { server, io, ee };
+}
+
+if (require.main === module) {
+  const { server, io } = chatServer();
+  listen(server, io);
+}
