@@ -40,9 +40,11 @@ export function chatServer(comeBackWithin = COME_BACK_WITHIN) {
   });
   lobby(io, ee);
 
-  // the page of a namespace has the path that is its name, so that its address can be shared
-  app.use(express.static(frontend), express.static(join(frontend, "dist/frontend")));
+  app.get("/", (_request, response) => response.sendFile(join(frontend, "index.html")));
+  // the page of a namespace has the path that is the namespace's name, so that its address can be shared
   app.get(routes.chat, (_request, response) => response.sendFile(join(frontend, "chat.html")));
+  app.get("/style.css", (_request, response) => response.sendFile(join(frontend, "style.css")));
+  app.use("/js", express.static(join(frontend, "dist/frontend"), { index: false }));
 
   return { server, io, ee };
 }
