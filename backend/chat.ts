@@ -6,7 +6,7 @@ import type { Answer, ChatClientEvents, ChatServerEvents } from "./events";
 /** A peer of the chat. */
 export type ChatSocket = Socket<ChatClientEvents, ChatServerEvents>;
 
-/** Counts the peers of a namespace: on this server, or on all servers of a cluster. */
+/** Counts the peers of a namespace: on this server, or on all servers of a cluster. It must not fail. */
 export type CountPeers = (namespace: Namespace<ChatClientEvents, ChatServerEvents>) => number | Promise<number>;
 
 const LONGEST_NAME = 40; // characters
@@ -28,6 +28,12 @@ export async function chat(
   const namespace = socket.nsp;
   const name = nameOf(socket);
 
+  // However long the count takes, the others hear of a peer before they hear from it, and last that it has left.
+  const entered = Promise.resolve(countPeers(namespace)).then((peers) => {
+    socket.emit("topic", { ...topic, peers });
+    socket.broadcast.emit("joined", { name, peers });
+  });
+
   // Nothing that a client sends is sure to have the type that its event promises, and the acknowledgement may be missing.
   socket.on("message", (...args: unknown[]) => {
     const ack = args.at(-1);
@@ -38,17 +44,19 @@ export async function chat(
     if (!text) return answer({ err: "the message is empty" });
     if (lengthOf(text) > LONGEST_TEXT) return answer({ err: `the message is longer than ${LONGEST_TEXT} characters` });
 
-    namespace.emit("message", { from: name, text, at: new Date().toISOString() });
-    answer({ ok: true });
+    const at = new Date().toISOString();
+    return entered.then(() => {
+      namespace.emit("message", { from: name, text, at });
+      answer({ ok: true });
+    });
   });
 
   socket.on("disconnect", async () => {
+    await entered;
     namespace.emit("left", { name, peers: await countPeers(namespace) });
   });
 
-  const peers = await countPeers(namespace);
-  socket.emit("topic", { ...topic, peers });
-  socket.broadcast.emit("joined", { name, peers });
+  await entered;
 }
 
 function nameOf(socket: ChatSocket): string {

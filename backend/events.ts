@@ -10,7 +10,10 @@ export interface ChatClientEvents {
 
 /** From a chat to its peers. */
 export interface ChatServerEvents {
-  /** To a peer that joins: `peers` counts itself, `created` tells whether its arrival created the namespace. */
+  /**
+   * To a peer that joins: `peers` counts itself, and on a cluster those of all nodes. `created` tells whether its arrival
+   * created the namespace on its server, where other nodes of a cluster may have it already.
+   */
   topic: (topic: { categoryId: string; itemId: string; peers: number; created: boolean }) => void;
   /** To the others in the namespace. */
   joined: (peer: { name: string; peers: number }) => void;

@@ -3,16 +3,35 @@
 import type { Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Server } from "socket.io";
+import type { Cluster } from "./adapter";
 
 /** Milliseconds that the peers get to close their connections, once the process is to end. */
 const CLOSE_WITHIN = 2000;
 
 /**
+ * Makes this process a node of the cluster on the Redis server of `REDIS_URL`. Without that variable it stays alone,
+ * and nothing of Redis is loaded. Where the server cannot be used, the process ends with one sentence on standard error
+ * and exit code 1.
+ */
+export async function joinCluster(): Promise<Cluster | undefined> {
+  const { REDIS_URL: url } = process.env;
+  if (!url) return undefined;
+
+  const { Cluster } = require("./adapter") as typeof import("./adapter"); // not before it is needed
+  return Cluster.join(url).catch(({ message }: Error) => {
+    fail(message);
+    process.exit();
+  });
+}
+
+/**
  * Listens on `HOST` (`localhost` by default) and `PORT` (3000 by default, 0 picks a free one), prints the address, and
  * closes every connection on SIGINT or SIGTERM. What is wrong with the two variables is one sentence on standard
  * error, and exit code 1.
+ *
+ * @param cluster - left at the end, when the peers' last words have been sent to the other nodes
  */
-export function listen(server: HttpServer, io: Server): void {
+export function listen(server: HttpServer, io: Server, cluster?: Cluster): void {
   const { HOST: host = "localhost", PORT: port = "3000" } = process.env;
 
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65535) {
@@ -37,7 +56,7 @@ export function listen(server: HttpServer, io: Server): void {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => {
       setTimeout(() => process.exit(0), CLOSE_WITHIN); // for a peer that went away without a word
-      void io.close(() => process.exit(0));
+      void io.close(() => void Promise.resolve(cluster?.close()).then(() => process.exit(0)));
       server.closeAllConnections(); // also those that speak no Socket.IO
     });
   }

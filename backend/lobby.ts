@@ -1,4 +1,5 @@
-// lobby.ts: the live list of namespaces, for the landing page.
+// lobby.ts: the live list of namespaces, for the landing page. On a cluster each node has its own list, and tells it to
+// its own landing pages alone (`local`).
 //
 // The lobby itself is a static namespace. It is there from the start, so that nobody has to create it: a page connects
 // to it with `io("/lobby")` and needs no bootstrap.
@@ -25,7 +26,7 @@ export function lobby<Route extends string>(io: Server, ee: EventEmitter<RouteEv
 
   (ee as EventEmitter<RouteEvents<string>>)
     .on("namespace.created", (namespace) => {
-      const changed = () => page.emit("changed", info(namespace));
+      const changed = () => page.local.emit("changed", info(namespace));
 
       living.add(namespace);
       namespace.on("connection", (socket) => {
@@ -36,6 +37,6 @@ export function lobby<Route extends string>(io: Server, ee: EventEmitter<RouteEv
     })
     .on("namespace.retired", (namespace) => {
       living.delete(namespace);
-      page.emit("retired", namespace.name);
+      page.local.emit("retired", namespace.name);
     });
 }

@@ -4,9 +4,10 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import express from "express";
 import { Server, type Namespace } from "socket.io";
+import type { Cluster } from "./adapter";
 import { chat } from "./chat";
 import ioHandler, { routes } from "./io-handler";
-import { listen } from "./listen";
+import { joinCluster, listen } from "./listen";
 import { lobby } from "./lobby";
 
 /** Milliseconds in which a peer that lost its connection comes back to what it missed, and finds its namespace. */
@@ -18,16 +19,18 @@ const frontend = join(__dirname, "../frontend");
  * Builds the demo server; it does not listen yet.
  *
  * @param comeBackWithin - see {@link COME_BACK_WITHIN}
+ * @param cluster - what this server is a node of; its peers cannot come back to what they missed
  */
-export function chatServer(comeBackWithin = COME_BACK_WITHIN) {
+export function chatServer(comeBackWithin = COME_BACK_WITHIN, cluster?: Cluster) {
   const app = express();
   const server = createServer(app);
   const io = new Server(server, {
-    connectionStateRecovery: { maxDisconnectionDuration: comeBackWithin },
+    connectionStateRecovery: cluster ? undefined : { maxDisconnectionDuration: comeBackWithin },
   });
 
   // we attach the connection listeners of io-handler
-  const ee = ioHandler(io, { retireAfter: comeBackWithin });
+  const ee = ioHandler(io, { retireAfter: cluster ? 0 : comeBackWithin });
+  cluster?.serve(io, ee);
   const creators = new WeakMap<Namespace, unknown>();
 
   ee.on("namespace.created", (namespace, _route, creator) => {
@@ -36,7 +39,8 @@ export function chatServer(comeBackWithin = COME_BACK_WITHIN) {
   });
   ee.on("namespace.retired", (namespace) => console.log(`${namespace.name} retired`));
   ee.on("dynamic.group.chat", (socket, categoryId, itemId) => {
-    void chat(socket, { categoryId, itemId, created: creators.get(socket.nsp) === socket.conn });
+    const created = creators.get(socket.nsp) === socket.conn;
+    void chat(socket, { categoryId, itemId, created }, cluster?.countPeers);
   });
   lobby(io, ee);
 
@@ -49,7 +53,10 @@ export function chatServer(comeBackWithin = COME_BACK_WITHIN) {
   return { server, io, ee };
 }
 
-if (require.main === module) {
-  const { server, io } = chatServer();
-  listen(server, io);
+async function main() {
+  const cluster = await joinCluster();
+  const { server, io } = chatServer(COME_BACK_WITHIN, cluster);
+  listen(server, io, cluster);
 }
+
+if (require.main === module) void main();
