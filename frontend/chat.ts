@@ -1,0 +1,161 @@
+// chat.ts: the page of a namespace. It asks for a name, connects, and shows what happens.
+
+import type { Socket } from "socket.io-client";
+import type { ChatClientEvents, ChatServerEvents } from "../backend/events.js";
+import { connect } from "./client.js";
+import { count, find, make } from "./dom.js";
+import { watchHandshake } from "./handshake.js";
+import { lastName, nameOfThisTab, rememberName } from "./name.js";
+import { drawSequence } from "./sequence.js";
+
+const ANSWER_WITHIN = 5000; // milliseconds, before a message counts as lost
+
+// The address of this page is the namespace's name. `?ns=` asks for another one, to see it refused.
+const ns = new URLSearchParams(location.search).get("ns") || location.pathname;
+
+const asking = find("asking", HTMLElement);
+const room = find("room", HTMLElement);
+const status = find("status", HTMLElement);
+const origin = find("origin", HTMLElement);
+const peers = find("peers", HTMLElement);
+const again = find("again", HTMLButtonElement);
+const log = find("log", HTMLElement);
+const talk = find("talk", HTMLFormElement);
+const field = find("message", HTMLInputElement);
+const problem = find("problem", HTMLElement);
+
+showTitle();
+if (nameOfThisTab()) enter(nameOfThisTab());
+else ask();
+
+function showTitle(): void {
+  const [, category, item] = ns.match(/^\/category\/(\d+)\/item\/(\d+)\/chat$/) ?? [];
+  const title = category ? `Category ${category}, item ${item}` : "A namespace without a route";
+  find("title", HTMLElement).textContent = title;
+  find("ns", HTMLElement).textContent = ns;
+  document.title = `${title} · First peer`;
+}
+
+function ask(): void {
+  const name = find("name", HTMLInputElement);
+  name.value = lastName();
+  asking.hidden = false;
+  name.focus();
+  asking.addEventListener("submit", (event) => {
+    event.preventDefault();
+    asking.hidden = true;
+    rememberName(name.value.trim());
+    enter(name.value.trim());
+    field.focus();
+  });
+}
+
+function enter(name: string): void {
+  room.hidden = false;
+
+  const socket: Socket<ChatServerEvents, ChatClientEvents> = connect(location.origin, ns, {
+    auth: { name },
+    autoConnect: false, // not before somebody watches
+  });
+  const start = watchHandshake(socket, ns, drawSequence(find("handshake", HTMLElement)));
+
+  followState(socket);
+  followChat(socket, name);
+  send(socket);
+  again.addEventListener("click", () => {
+    showState("connecting", "Connecting");
+    start();
+  });
+  showState("connecting", "Connecting");
+  start();
+}
+
+function followState(socket: Socket): void {
+  socket.on("connect", () => showState("connected", "Connected"));
+  socket.on("disconnect", () => {
+    if (socket.active) showState("reconnecting", "Connection lost, reconnecting");
+    else showState("refused", "The server has ended this connection");
+  });
+  socket.on("connect_error", ({ message }) => {
+    if (!socket.active) showState("refused", `Refused: ${message}`);
+    else showState("reconnecting", "The server does not answer, trying again");
+  });
+}
+
+function showState(state: "connecting" | "connected" | "reconnecting" | "refused", words: string): void {
+  status.dataset["state"] = state;
+  status.textContent = words;
+  again.hidden = state !== "refused";
+  talk.hidden = log.hidden = state === "refused" && log.childElementCount === 0;
+  if (state === "connected") return;
+  origin.hidden = true; // true of a connection that is no more
+  peers.textContent = "";
+}
+
+function followChat(socket: Socket<ChatServerEvents>, name: string): void {
+  let before = false;
+
+  socket.on("topic", (topic) => {
+    origin.hidden = false;
+    origin.className = topic.created ? "created" : "joined";
+    origin.replaceChildren(
+      make("strong", "", topic.created ? "You created this namespace." : "You joined this namespace."),
+      topic.created
+        ? " It did not exist until your handshake asked for it: you are its first peer."
+        : " It was already there: an earlier peer's handshake created it.",
+    );
+    showPeers(topic.peers);
+    if (!before) note(`You are here, as ${name}.`);
+    else if (socket.recovered) note("You are back, and have missed nothing.");
+    else note("You are back. What was said in between is lost.");
+    before = true;
+  });
+  socket.on("joined", (peer) => {
+    showPeers(peer.peers);
+    note(`${peer.name} joined.`);
+  });
+  socket.on("left", (peer) => {
+    showPeers(peer.peers);
+    note(`${peer.name} left.`);
+  });
+  socket.on("message", ({ from, text, at }) => {
+    const time = make("time", "", new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+    time.dateTime = at;
+    append(make("p", "said", make("strong", "", from), " ", time, make("span", "text", text)));
+  });
+}
+
+function showPeers(n: number): void {
+  peers.textContent = `${count(n, "person", "people")} here`;
+}
+
+function note(words: string): void {
+  append(make("p", "note", words));
+}
+
+function append(line: HTMLElement): void {
+  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+  log.append(line);
+  if (atEnd) log.scrollTop = log.scrollHeight; // who has scrolled up is reading, and stays there
+}
+
+function send(socket: Socket<ChatServerEvents, ChatClientEvents>): void {
+  talk.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (field.readOnly) return; // the one before is on its way
+
+    field.readOnly = true;
+    problem.textContent = "";
+    const failure = await socket
+      .timeout(ANSWER_WITHIN)
+      .emitWithAck("message", field.value)
+      .then(
+        (answer) => ("err" in answer ? `Not sent: ${answer.err}.` : ""),
+        () => "Perhaps not sent: the server did not answer.",
+      );
+    field.readOnly = false;
+    problem.textContent = failure;
+    if (!failure) field.value = "";
+    field.focus();
+  });
+}

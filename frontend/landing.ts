@@ -1,0 +1,68 @@
+// landing.ts: the landing page. A form that leads to a chat, and the namespaces that live on this server now.
+
+import { io, type Socket } from "socket.io-client";
+import type { LobbyServerEvents, NamespaceInfo } from "../backend/events.js";
+import { count, find, make } from "./dom.js";
+import { lastName, rememberName } from "./name.js";
+
+const category = find("category", HTMLInputElement);
+const item = find("item", HTMLInputElement);
+const name = find("name", HTMLInputElement);
+
+name.value = lastName();
+
+find("join", HTMLFormElement).addEventListener("submit", (event) => {
+  event.preventDefault();
+  rememberName(name.value.trim());
+  location.assign(`/category/${category.value}/item/${item.value}/chat`);
+});
+
+const status = find("status", HTMLElement);
+const list = find("namespaces", HTMLElement);
+const rows = new Map<string, HTMLLIElement>();
+
+// The lobby is a static namespace: it is there from the start, so that the plain call of Socket.IO is enough.
+const lobby: Socket<LobbyServerEvents, Record<string, never>> = io("/lobby");
+
+lobby.on("namespaces", (namespaces) => {
+  rows.clear(); // also after a reconnection, to a server that may know others
+  namespaces.forEach(put);
+  list.replaceChildren(...rows.values());
+  tell();
+});
+lobby.on("changed", (namespace) => {
+  put(namespace);
+  tell();
+});
+lobby.on("retired", (namespace) => {
+  rows.get(namespace)?.remove();
+  rows.delete(namespace);
+  tell();
+});
+lobby.on("disconnect", () => {
+  status.textContent = "The server went away; this list waits for it.";
+});
+lobby.on("connect_error", () => {
+  status.textContent = "The server does not answer; trying again.";
+});
+
+function put({ name, peers }: NamespaceInfo): void {
+  const link = make("a", "", name);
+  link.href = name;
+  const row = make("li", peers ? "" : "empty", link);
+  row.append(make("span", "peers", peers ? count(peers, "peer") : "empty, will be retired"));
+
+  const old = rows.get(name);
+  if (old?.contains(document.activeElement)) {
+    old.lastElementChild?.replaceWith(row.lastElementChild ?? ""); // a keyboard's place in the list is not to be lost
+    old.className = row.className;
+    return;
+  }
+  if (old) old.replaceWith(row);
+  else list.append(row);
+  rows.set(name, row);
+}
+
+function tell(): void {
+  status.textContent = rows.size ? `${rows.size} live now` : "None now. Join a chat, and there will be.";
+}
