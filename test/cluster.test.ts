@@ -1,0 +1,510 @@
+// Several machines: nodes of a cluster on a real redis-server. Most are servers in this process, each with its own
+// connection to Redis; those that are killed or start wrongly are processes.
+
+import { spawn, type ChildProcess } from "node:child_process";
+import { createServer as createNetServer } from "node:net";
+import { join as path } from "node:path";
+import { expect } from "chai";
+import type { Socket } from "socket.io-client";
+import { io } from "socket.io-client";
+import { Cluster } from "../backend/adapter";
+import { chatServer } from "../backend/server";
+import { atTheEnd, joined, next, open, pause, until, type ClientOptions } from "./support/harness";
+import { forward, freePort, lacksRedis, listening, RedisServer } from "./support/redis";
+
+const CHAT = "/category/1/item/2/chat";
+const channelOf = (namespace: string) => `socket.io#${namespace}#`;
+
+/** Something that happened to a peer: the event, and what came with it. */
+type Heard = [event: string, data: Record<string, unknown>];
+
+/** A peer of the chat, and all it has heard. */
+class Peer {
+  readonly heard: Heard[] = [];
+
+  constructor(readonly socket: Socket) {
+    socket.onAny((event, data) => this.heard.push([event, data]));
+  }
+
+  /** Joins a chat; resolves when the chat has told its topic. */
+  static async join(node: { url: string }, name: string, options: ClientOptions & { to?: string } = {}): Promise<Peer> {
+    const { to = CHAT, ...rest } = options;
+    const peer = new Peer(open(node.url, to, { transports: ["websocket"], auth: { name }, ...rest }));
+    await joined(peer.socket);
+    await peer.hears("topic");
+    return peer;
+  }
+
+  /** Says something; resolves when the server has taken it. */
+  async says(text: string): Promise<void> {
+    expect(await this.socket.emitWithAck("message", text)).to.deep.equal({ ok: true });
+  }
+
+  /** Resolves with the data of the first such event, as soon as there is one. */
+  async hears(event: string, which: Record<string, unknown> = {}): Promise<Record<string, unknown>> {
+    const fits = ([name, data]: Heard) =>
+      name === event && Object.entries(which).every(([key, value]) => data[key] === value);
+    await until(() => this.heard.some(fits));
+    return this.heard.find(fits)![1];
+  }
+
+  /** The texts of all messages. */
+  get texts(): unknown[] {
+    return this.heard.filter(([event]) => event === "message").map(([, { text }]) => text);
+  }
+}
+
+/** A node in this process. */
+async function startNode({ url: redisUrl }: { url: string }) {
+  const cluster = await Cluster.join(redisUrl);
+  const { server, io } = chatServer(undefined, cluster);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  let closing: Promise<void> | undefined;
+  const close = () => (closing ??= io.close().then(() => cluster.close()));
+  atTheEnd(() => {
+    const closed = close();
+    server.closeAllConnections();
+    return closed;
+  });
+  return { io, cluster, port, url: `http://127.0.0.1:${port}`, close, knows: (name: string) => io._nsps.has(name) };
+}
+
+/** A node that is a process of its own. */
+function spawnNode(env: NodeJS.ProcessEnv) {
+  const child: ChildProcess = spawn(process.execPath, ["-r", "ts-node/register", "backend/server.ts"], {
+    cwd: path(__dirname, ".."),
+    env: { ...process.env, HOST: "127.0.0.1", PORT: "0", ...env },
+  });
+  const node = { child, out: "", err: "", ended: next<[number | null, string | null]>(child, "close"), url: "" };
+  child.stdout?.on("data", (chunk) => (node.out += chunk));
+  child.stderr?.on("data", (chunk) => (node.err += chunk));
+  atTheEnd(() => child.kill("SIGKILL") && node.ended);
+  return node;
+}
+
+async function spawnListening(env: NodeJS.ProcessEnv) {
+  const node = spawnNode(env);
+  const address = /^Listening on (\S+)$/m;
+  await until(() => address.test(node.out) || node.child.exitCode !== null);
+  node.url = address.exec(node.out)?.[1] ?? expect.fail(node.err);
+  return node;
+}
+
+describe("a cluster", () => {
+  let redis: RedisServer;
+  let log: string[];
+  const { log: consoleLog, error: consoleError } = console;
+
+  before(async function () {
+    const lacking = lacksRedis();
+    if (lacking && process.env["CI"]) throw new Error(lacking);
+    if (lacking) {
+      console.log(`  Skipped: ${lacking}.`);
+      this.skip();
+    }
+    redis = await RedisServer.start();
+    console.log = console.error = (line: string) => log.push(line);
+  });
+
+  beforeEach(() => {
+    log = [];
+  });
+
+  after(async () => {
+    await redis?.stop();
+    Object.assign(console, { log: consoleLog, error: consoleError });
+  });
+
+  const logged = (part: string) => log.filter((line) => line.includes(part));
+
+  it("is one namespace for peers on three nodes: messages, joined, left, the count of peers", async () => {
+    const [a, b, c] = [await startNode(redis), await startNode(redis), await startNode(redis)];
+    const ann = await Peer.join(a, "ann");
+    const bob = await Peer.join(b, "bob");
+    const eve = await Peer.join(c, "eve");
+
+    expect(await ann.hears("topic")).to.include({ peers: 1, created: true });
+    expect(await bob.hears("topic")).to.include({ peers: 2, created: true }); // new on this node
+    expect(await eve.hears("topic")).to.include({ peers: 3 });
+    expect(await ann.hears("joined", { name: "bob" })).to.include({ peers: 2 });
+    expect(await bob.hears("joined", { name: "eve" })).to.include({ peers: 3 });
+
+    await Promise.all([ann.says("a"), bob.says("b"), eve.says("c")]);
+    for (const peer of [ann, bob, eve]) for (const text of ["a", "b", "c"]) await peer.hears("message", { text });
+    eve.socket.disconnect();
+    for (const peer of [ann, bob]) expect(await peer.hears("left", { name: "eve" })).to.include({ peers: 2 });
+    for (const peer of [ann, bob]) expect(peer.texts).to.have.members(["a", "b", "c"]);
+  });
+
+  it("keeps namespaces apart", async () => {
+    const [a, b] = [await startNode(redis), await startNode(redis)];
+    const ann = await Peer.join(a, "ann");
+    const bob = await Peer.join(b, "bob", { to: "/category/1/item/3/chat" });
+    expect(await bob.hears("topic")).to.include({ peers: 1 });
+
+    await bob.says("for nobody");
+    await ann.says("for me");
+    await ann.hears("message", { text: "for me" });
+    expect(ann.texts).to.deep.equal(["for me"]);
+  });
+
+  it("lets WebSocket peers arrive at any node, and come back to any other", async () => {
+    const [a, b] = [await startNode(redis), await startNode(redis)];
+    const balancer = await forward([a.port, b.port]);
+    atTheEnd(balancer.close);
+    const entrance = { url: `http://127.0.0.1:${balancer.port}` };
+
+    const peers = [];
+    for (let i = 0; i < 6; i++) peers.push(await Peer.join(entrance, `peer ${i}`));
+    expect([a.io.of(CHAT).sockets.size, b.io.of(CHAT).sockets.size]).to.deep.equal([3, 3]);
+
+    const [first, second] = peers as [Peer, Peer];
+    first.socket.io.engine.close(); // as when the network fails
+    await next(first.socket, "connect");
+    await until(() => first.heard.filter(([event]) => event === "topic").length === 2);
+    await first.says("back");
+    for (const peer of peers) await peer.hears("message", { text: "back" });
+    expect(await second.hears("left", { name: "peer 0" })).to.include({ peers: 5 });
+  });
+
+  it("carries messages between long polling peers, each of which stays at its node", async () => {
+    const [a, b] = [await startNode(redis), await startNode(redis)];
+    const ann = await Peer.join(a, "ann", { transports: ["polling"] });
+    const bob = await Peer.join(b, "bob", { transports: ["polling"] });
+    expect(await bob.hears("topic")).to.include({ peers: 2 });
+    await bob.says("hello");
+    await ann.hears("message", { text: "hello" });
+  });
+
+  it("cannot serve long polling that does not stay at its node", async () => {
+    const [a, b] = [await startNode(redis), await startNode(redis)];
+    const poll = "/socket.io/?EIO=4&transport=polling";
+    const { sid } = JSON.parse((await (await fetch(a.url + poll)).text()).slice(1)) as { sid: string };
+
+    const elsewhere = await fetch(`${b.url}${poll}&sid=${sid}`);
+    expect(elsewhere.status).to.equal(400);
+    expect(await elsewhere.json()).to.include({ message: "Session ID unknown" });
+  });
+
+  it("tells a landing page of its own node alone", async () => {
+    const [a, b] = [await startNode(redis), await startNode(redis)];
+    const [pageA, pageB] = [io(`${a.url}/lobby`), io(`${b.url}/lobby`)].map((socket) => {
+      atTheEnd(() => socket.disconnect());
+      return new Peer(socket);
+    }) as [Peer, Peer];
+    await Promise.all([pageA.hears("namespaces"), pageB.hears("namespaces")]);
+
+    await Peer.join(a, "ann");
+    await Peer.join(b, "bob", { to: "/category/1/item/3/chat" });
+    await pageA.hears("changed", { name: CHAT, peers: 1 });
+    await pageB.hears("changed", { peers: 1 });
+    await pause(50);
+    expect(pageB.heard.filter(([, { name }]) => name === CHAT)).to.deep.equal([]);
+  });
+
+  it("lets a node go when its last peer has left, and nobody elsewhere notices", async () => {
+    const [a, b, c] = [await startNode(redis), await startNode(redis), await startNode(redis)];
+    const ann = await Peer.join(a, "ann");
+    const bob = await Peer.join(b, "bob");
+    const eve = await Peer.join(c, "eve");
+    expect(await redis.subscribers(channelOf(CHAT))).to.equal(3);
+
+    const before = await redis.channels();
+    eve.socket.disconnect();
+    expect(await ann.hears("left", { name: "eve" })).to.include({ peers: 2 });
+    await until(() => !c.knows(CHAT));
+    for (const deadline = Date.now() + 1000; Date.now() < deadline;) {
+      if ((await redis.subscribers(channelOf(CHAT))) === 2) break;
+    }
+    expect(await redis.subscribers(channelOf(CHAT))).to.equal(2);
+    expect(await redis.channels()).to.have.lengthOf(before.length - 1); // that for its answers
+
+    await ann.says("still here");
+    await bob.hears("message", { text: "still here" });
+    expect(eve.texts).to.deep.equal([]);
+  });
+
+  describe("with a Redis that is far away", () => {
+    const FAR = 40; // milliseconds in each direction
+
+    async function startFarNode() {
+      const far = await forward([redis.port], FAR);
+      atTheEnd(far.close);
+      return startNode({ url: `redis://127.0.0.1:${far.port}` });
+    }
+
+    it("a peer hears everything that is said after it has joined", async () => {
+      const [a, b] = [await startNode(redis), await startFarNode()];
+      const ann = await Peer.join(a, "ann");
+      const bob = new Peer(open(b.url, CHAT, { transports: ["websocket"] }));
+      await joined(bob.socket);
+      await ann.says("welcome");
+      await bob.hears("message", { text: "welcome" });
+    });
+
+    it("others hear of a peer before they hear from it, and of its end last", async () => {
+      const [a, b] = [await startNode(redis), await startFarNode()];
+      const ann = await Peer.join(a, "ann");
+      const bob = new Peer(open(b.url, CHAT, { transports: ["websocket"], auth: { name: "bob" } }));
+      await joined(bob.socket);
+      const took = bob.socket.emitWithAck("message", "I am in a hurry");
+      await took;
+      bob.socket.disconnect();
+
+      expect(await ann.hears("left")).to.include({ name: "bob", peers: 1 });
+      expect(ann.heard.map(([event]) => event)).to.deep.equal(["topic", "joined", "message", "left"]);
+    });
+
+    it("a namespace that is retired and created again at once is not deaf, nor is one that is retired again", async () => {
+      const [a, b] = [await startNode(redis), await startFarNode()];
+      const ann = await Peer.join(a, "ann");
+      const namespaces = new Set<unknown>();
+
+      for (let round = 0; round < 4; round++) {
+        const bob = new Peer(open(b.url, CHAT, { transports: ["websocket"] }));
+        await joined(bob.socket);
+        namespaces.add(b.io.of(CHAT));
+        await ann.says(`round ${round}`);
+        await bob.hears("message", { text: `round ${round}` });
+        bob.socket.disconnect();
+        await until(() => !b.knows(CHAT));
+      }
+      expect(namespaces.size).to.equal(4);
+      for (const deadline = Date.now() + 1000; Date.now() < deadline;) {
+        if ((await redis.subscribers(channelOf(CHAT))) === 1) break;
+      }
+      expect(await redis.subscribers(channelOf(CHAT))).to.equal(1);
+    });
+  });
+
+  it("carries 1,000 namespaces with peers on two nodes: nothing lost, nothing doubled, all released", async function () {
+    this.timeout(60_000);
+    const [a, b] = [await startNode(redis), await startNode(redis)];
+    const idle = (await redis.channels()).length;
+    const pairs: [Peer, Peer][] = [];
+
+    for (let i = 0; i < 1000; i += 50) {
+      const batch = Array.from({ length: 50 }, async (_, k): Promise<[Peer, Peer]> => {
+        const to = `/category/${i + k}/item/1/chat`;
+        return Promise.all([Peer.join(a, "ann", { to }), Peer.join(b, "bob", { to })]);
+      });
+      pairs.push(...(await Promise.all(batch)));
+    }
+    expect(await redis.channels()).to.have.lengthOf(idle + 3 * 1000); // one is shared, and each node has one for answers
+
+    await Promise.all(
+      pairs.map(async ([ann, bob], i) => {
+        await Promise.all([ann.says(`from a ${i}`), bob.says(`from b ${i}`)]);
+        for (const peer of [ann, bob]) {
+          await peer.hears("message", { text: `from a ${i}` });
+          await peer.hears("message", { text: `from b ${i}` });
+        }
+      }),
+    );
+    await pause(100);
+    for (const [i, pair] of pairs.entries()) {
+      for (const peer of pair)
+        expect(peer.texts)
+          .to.have.members([`from a ${i}`, `from b ${i}`])
+          .and.lengthOf(2);
+    }
+
+    for (const pair of pairs) for (const peer of pair) peer.socket.disconnect();
+    await until(() => a.io._nsps.size === 2 && b.io._nsps.size === 2); // the default one and the lobby
+    while ((await redis.channels()).length > idle) await pause(5);
+    await a.close();
+    await b.close();
+    expect(await redis.channels()).to.deep.equal([]);
+  });
+
+  describe("when Redis is lost", () => {
+    afterEach(async () => {
+      redis.thaw();
+      await redis.stop();
+      await redis.start();
+    });
+
+    it("the peers of a node have each other, it is said once, and all is well when Redis is back", async () => {
+      const [a, b] = [await startNode(redis), await startNode(redis)];
+      const [ann, al] = [await Peer.join(a, "ann"), await Peer.join(a, "al")];
+      const bob = await Peer.join(b, "bob");
+      const gone = await Peer.join(b, "gone", { to: "/category/1/item/3/chat" });
+
+      await redis.stop();
+      await until(() => logged("is lost").length === 2); // once by each node
+      for (let i = 0; i < 100; i++) await ann.says(`alone ${i}`);
+      await al.hears("message", { text: "alone 99" });
+      const amy = await Peer.join(a, "amy");
+      expect(await amy.hears("topic")).to.include({ peers: 3 }); // of this node
+      const late = await Peer.join(a, "late", { to: "/category/1/item/4/chat" });
+      gone.socket.disconnect();
+      await until(() => !b.knows("/category/1/item/3/chat"));
+      expect(bob.texts).to.deep.equal([]);
+
+      await redis.start();
+      await until(() => logged("is back").length === 2);
+      expect(logged("is lost")).to.have.lengthOf(2);
+      await until(() => a.io.of(CHAT).sockets.size === 3);
+      while ((await redis.subscribers(channelOf(CHAT))) < 2) await pause(5);
+      await ann.says("back");
+      await bob.hears("message", { text: "back" });
+      await bob.says("at last");
+      await al.hears("message", { text: "at last" });
+      expect(bob.texts).to.deep.equal(["back", "at last"]); // what was missed does not come late
+
+      const lou = await Peer.join(b, "lou", { to: "/category/1/item/4/chat" });
+      expect(await lou.hears("topic")).to.include({ peers: 2 });
+      await lou.says("found you");
+      await late.hears("message", { text: "found you" });
+      expect(await redis.subscribers(channelOf("/category/1/item/3/chat"))).to.equal(0);
+      for (const { socket } of [ann, al, bob, amy, late]) expect(socket.connected).to.equal(true);
+    });
+
+    it("the same where it falls silent with its connections open", async () => {
+      const [a, b] = [await startNode(redis), await startNode(redis)];
+      const [ann, al] = [await Peer.join(a, "ann"), await Peer.join(a, "al")];
+      const bob = await Peer.join(b, "bob");
+
+      redis.freeze();
+      const since = Date.now();
+      await ann.says("hello?");
+      await al.hears("message", { text: "hello?" });
+      expect(Date.now() - since).to.be.below(500);
+      await Peer.join(a, "amy"); // after a second of patience
+      expect(Date.now() - since).to.be.below(2500);
+      await until(() => logged("is lost").length === 2);
+
+      redis.thaw();
+      await until(() => logged("is back").length === 2);
+      while ((await redis.subscribers(channelOf(CHAT))) < 2) await pause(5);
+      await ann.says("back");
+      await bob.hears("message", { text: "back" });
+    });
+
+    it("closing a node takes no longer", async () => {
+      const a = await startNode(redis);
+      await Peer.join(a, "ann");
+      await redis.stop();
+      await until(() => logged("is lost").length === 1);
+      const since = Date.now();
+      await a.close();
+      expect(Date.now() - since).to.be.below(500);
+    });
+  });
+
+  describe("as processes", () => {
+    it("a node that dies takes its peers with it, without a word: the next count is right", async () => {
+      const a = await startNode(redis);
+      const ann = await Peer.join(a, "ann");
+      const b = await spawnListening({ REDIS_URL: redis.url });
+      const bob = await Peer.join(b, "bob", { reconnection: false });
+      expect(await ann.hears("joined")).to.include({ peers: 2 });
+
+      b.child.kill("SIGKILL");
+      await next(bob.socket, "disconnect");
+      while ((await redis.subscribers(channelOf(CHAT))) > 1) await pause(5);
+      const since = Date.now();
+      const al = await Peer.join(a, "al");
+      expect(Date.now() - since).to.be.below(500); // nobody waits for the dead
+      expect(await al.hears("topic")).to.include({ peers: 2 });
+      await al.says("where is bob?");
+      await ann.hears("message", { text: "where is bob?" });
+    });
+
+    it("SIGTERM ends a node with code 0, and the others hear that its peers have left", async () => {
+      const a = await startNode(redis);
+      const ann = await Peer.join(a, "ann");
+      const b = await spawnListening({ REDIS_URL: redis.url });
+      await Peer.join(b, "bob", { reconnection: false });
+
+      const since = Date.now();
+      b.child.kill("SIGTERM");
+      expect(await b.ended).to.deep.equal([0, null]);
+      expect(Date.now() - since).to.be.below(2500);
+      expect(await ann.hears("left", { name: "bob" })).to.include({ peers: 1 });
+      expect(b.err).to.equal("");
+    });
+
+    it("SIGTERM ends a node with code 0 while Redis is away", async () => {
+      const other = await RedisServer.start();
+      atTheEnd(() => other.stop());
+      const b = await spawnListening({ REDIS_URL: other.url });
+      const bob = await Peer.join(b, "bob", { reconnection: false });
+      await other.stop();
+      await until(() => b.err !== "");
+      await bob.says("anybody?");
+
+      const since = Date.now();
+      b.child.kill("SIGTERM");
+      expect(await b.ended).to.deep.equal([0, null]);
+      expect(Date.now() - since).to.be.below(2500);
+      expect(b.err.trim().split("\n")).to.have.lengthOf(1);
+    });
+
+    it("one plain sentence and exit code 1 where Redis cannot be used, without the password", async () => {
+      const old = createNetServer((socket) => {
+        socket.on("data", (chunk) => {
+          for (const command of String(chunk)
+            .split(/\*\d+\r\n/)
+            .slice(1)) {
+            socket.write(/INFO\r\n.*\r\nserver/.test(command) ? "$19\r\nredis_version:6.2.0\r\n" : "+OK\r\n");
+          }
+        });
+      });
+      const oldPort = await listening(old);
+      atTheEnd(() => old.close());
+      const nowhere = await freePort();
+
+      const cases: [url: string, sentence: string | RegExp][] = [
+        [
+          `redis://user:secret@127.0.0.1:${nowhere}`,
+          `REDIS_URL redis://127.0.0.1:${nowhere} cannot be used: connect ECONNREFUSED 127.0.0.1:${nowhere}.`,
+        ],
+        [
+          `redis://:secret@localhost:${nowhere}`,
+          /^REDIS_URL redis:\/\/localhost:\d+ cannot be used: .*ECONNREFUSED.*\.$/,
+        ],
+        ["127.0.0.1:6379", "REDIS_URL must be the address of a Redis server, such as redis://localhost:6379."],
+        [
+          `redis://127.0.0.1:${oldPort}`,
+          `REDIS_URL redis://127.0.0.1:${oldPort} cannot be used: it is version 6.2.0, and not 7 or later.`,
+        ],
+      ];
+      await Promise.all(
+        cases.map(async ([url, sentence]) => {
+          const node = spawnNode({ REDIS_URL: url });
+          expect(await node.ended).to.deep.equal([1, null]);
+          expect(node.err.trim()).to.match(sentence instanceof RegExp ? sentence : /^/);
+          if (typeof sentence === "string") expect(node.err.trim()).to.equal(sentence);
+          expect(node.out).to.equal("");
+        }),
+      );
+    });
+
+    it("gives up on an address that takes connections and says nothing", async () => {
+      const silent = createNetServer();
+      const port = await listening(silent);
+      atTheEnd(() => silent.close());
+      const node = spawnNode({ REDIS_URL: `redis://127.0.0.1:${port}` });
+      expect(await node.ended).to.deep.equal([1, null]);
+      expect(node.err.trim()).to.equal(`REDIS_URL redis://127.0.0.1:${port} cannot be used: no answer within 3 s.`);
+    });
+
+    it("without REDIS_URL nothing of Redis is loaded", async () => {
+      const script = `
+        require("./backend/listen").joinCluster().then((cluster) => {
+          const { server, io } = require("./backend/server").chatServer(undefined, cluster);
+          console.log(Object.keys(require.cache).filter((file) => /redis/.test(file)).length, String(cluster));
+        });`;
+      const child = spawn(process.execPath, ["-r", "ts-node/register", "-e", script], {
+        cwd: path(__dirname, ".."),
+        env: { ...process.env, REDIS_URL: "" },
+      });
+      let out = "";
+      child.stdout.on("data", (chunk) => (out += chunk));
+      await next(child, "close");
+      expect(out).to.equal("0 undefined\n");
+    });
+  });
+});

@@ -1,0 +1,129 @@
+// redis.ts: a real redis-server of the test's own, and what stands between machines.
+
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { createClient } from "redis";
+import { pause } from "./harness";
+
+/** Whether a redis-server can be started here, and what to say if not. */
+export function lacksRedis(): string | undefined {
+  const { error } = spawnSync("redis-server", ["--version"]);
+  return error && `redis-server cannot be started (${error.message}); install Redis 7 or later to test the cluster`;
+}
+
+/** A redis-server on a free port of the loopback, which keeps nothing on disk. */
+export class RedisServer {
+  private process?: ChildProcess;
+
+  private constructor(readonly port: number) {}
+
+  static async start(): Promise<RedisServer> {
+    const redis = new RedisServer(await freePort());
+    await redis.start();
+    return redis;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** Starts it, again after a `stop`, on the same port. */
+  async start(): Promise<void> {
+    const args = ["--port", String(this.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+    const child = spawn("redis-server", args, { stdio: "ignore" });
+    this.process = child;
+    for (const deadline = Date.now() + 5000; ; await pause(10)) {
+      if (await answers(this.port)) return;
+      if (child.exitCode !== null || Date.now() > deadline) throw new Error("redis-server has not started");
+    }
+  }
+
+  /** Ends it at once, as a crash would. */
+  async stop(): Promise<void> {
+    const child = this.process;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGKILL");
+    await exited;
+  }
+
+  /** Makes it silent: connections stay open, and nothing is answered. */
+  freeze(): void {
+    this.process?.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.process?.kill("SIGCONT");
+  }
+
+  /** The channels that somebody is subscribed to. */
+  async channels(): Promise<string[]> {
+    return (await this.ask(["PUBSUB", "SHARDCHANNELS"])) as string[];
+  }
+
+  /** How many nodes are subscribed to a channel. */
+  async subscribers(channel: string): Promise<number> {
+    return ((await this.ask(["PUBSUB", "SHARDNUMSUB", channel])) as [string, number])[1];
+  }
+
+  private async ask(command: string[]): Promise<unknown> {
+    const client = await createClient({ url: this.url, socket: { reconnectStrategy: false } }).connect();
+    try {
+      return await client.sendCommand(command);
+    } finally {
+      client.destroy();
+    }
+  }
+}
+
+/**
+ * A port of the loopback that leads to each of `ports` in turn, connection by connection: a load balancer that is not
+ * sticky.
+ *
+ * @param delay - milliseconds that everything takes in each direction
+ */
+export async function forward(ports: number[], delay = 0): Promise<{ port: number; close: () => void }> {
+  const sockets = new Set<Socket>();
+  let next = 0;
+  const server = createServer((near) => {
+    const far = connect(ports[next++ % ports.length]!, "127.0.0.1");
+    const pass = (from: Socket, to: Socket) => {
+      sockets.add(from);
+      from.on("data", (chunk) => (delay ? setTimeout(() => to.write(chunk), delay) : to.write(chunk)));
+      from.on("error", () => {}).on("close", () => to.destroy());
+    };
+    pass(near, far);
+    pass(far, near);
+  });
+  return {
+    port: await listening(server),
+    close() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+/** Starts to listen on a free port of the loopback. */
+export async function listening(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+/** A port of the loopback on which nobody listens. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  const port = await listening(server);
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write("PING\r\n"));
+    socket.once("data", () => resolve(true));
+    socket.once("error", () => resolve(false));
+    socket.once("close", () => resolve(false));
+    socket.on("data", () => socket.destroy());
+  });
+}
