@@ -11,7 +11,12 @@ import { drawSequence } from "./sequence.js";
 const ANSWER_WITHIN = 5000; // milliseconds, before a message counts as lost
 
 // The address of this page is the namespace's name. `?ns=` asks for another one, to see it refused.
-const ns = new URLSearchParams(location.search).get("ns") || location.pathname;
+const query = new URLSearchParams(location.search);
+const ns = query.get("ns") || location.pathname;
+
+// WebSocket is one request and one stream of packets, which is easier to follow than Socket.IO's default. That one is
+// a link away; a server that closes its connection in the middle of it is answered with errors on the console.
+const polling = query.get("transport") === "polling";
 
 const asking = find("asking", HTMLElement);
 const room = find("room", HTMLElement);
@@ -25,6 +30,7 @@ const field = find("message", HTMLInputElement);
 const problem = find("problem", HTMLElement);
 
 showTitle();
+showTransport();
 if (nameOfThisTab()) enter(nameOfThisTab());
 else ask();
 
@@ -34,6 +40,13 @@ function showTitle(): void {
   find("title", HTMLElement).textContent = title;
   find("ns", HTMLElement).textContent = ns;
   document.title = `${title} · First peer`;
+}
+
+function showTransport(): void {
+  if (!polling) return;
+  const other = find("transport", HTMLAnchorElement);
+  other.href = location.pathname;
+  other.textContent = "Watch it on WebSocket alone";
 }
 
 function ask(): void {
@@ -55,6 +68,7 @@ function enter(name: string): void {
 
   const socket: Socket<ChatServerEvents, ChatClientEvents> = connect(location.origin, ns, {
     auth: { name },
+    transports: polling ? ["polling", "websocket"] : ["websocket"],
     autoConnect: false, // not before somebody watches
   });
   const start = watchHandshake(socket, ns, drawSequence(find("handshake", HTMLElement)));

@@ -74,7 +74,7 @@ class Round {
     this.add({
       way: "to-server",
       title: "Request with ?ns=",
-      packet: `GET ${address(engine.transport, "http")}`,
+      packet: `GET ${address(engine.transport)}`,
       why: "The browser opens a connection. Which namespace it wants stands in the query.",
     });
     engine.on("flush", () => {
@@ -95,7 +95,7 @@ class Round {
       this.add({
         way: "to-server",
         title: "Upgrade to WebSocket",
-        packet: `GET ${address(transport, "ws")}`,
+        packet: `GET ${address(transport)}`,
         why: "The same connection goes on over WebSocket instead of HTTP requests. Its namespaces do not notice.",
       });
     });
@@ -120,7 +120,7 @@ class Round {
       packet: `4${data}`,
       why:
         namespace === "/"
-          ? "First to the default namespace, which every server has: there the server reads ?ns=."
+          ? "First to the default namespace, which every server has: there the server reads what the query asks for."
           : payload.includes('"pid"')
             ? "Then to the namespace itself. pid and offset ask for what was missed while the connection was lost."
             : "Then to the namespace itself. If this comes early, the server keeps it until it has decided.",
@@ -138,7 +138,7 @@ class Round {
         packet,
         why:
           namespace === "/"
-            ? "The peer is in the default namespace. Now the server reads ?ns= and looks for a route that matches."
+            ? "The peer is in the default namespace. Now the server reads ns and looks for a route that matches."
             : "The namespace is there, and the peer is in it. From here on it is like any other of Socket.IO.",
       });
       if (namespace === "/") this.asked = step;
@@ -236,7 +236,7 @@ function called(namespace: string): string {
 }
 
 /** Path and query of the request that a transport has made. */
-function address(transport: Engine["transport"], scheme: string): string {
-  const { pathname, search } = new URL(transport["createUri"](scheme, transport.query));
+function address(transport: Engine["transport"]): string {
+  const { pathname, search } = new URL(transport["createUri"]("http", transport.query)); // `uri()` would stamp it anew
   return pathname + search;
 }

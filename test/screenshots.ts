@@ -25,7 +25,7 @@ async function take(browser: Browser, colorScheme: "light" | "dark"): Promise<vo
   if (!ada || !ben || !eve || !visitor) return;
 
   await join(ada, "/category/1/item/2/chat", "Ada");
-  await ada.page.getByText("WebSocket").waitFor();
+  await ada.page.getByText("You created this namespace.").waitFor();
   await join(ben, "/category/1/item/2/chat", "Ben");
   await ben.page.getByText("2 people here").waitFor();
   await say(ada, "Hello Ben. I was the first, so this namespace is of my making.");
