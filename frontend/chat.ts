@@ -85,14 +85,19 @@ function enter(name: string): void {
 }
 
 function followState(socket: Socket): void {
-  socket.on("connect", () => showState("connected", "Connected"));
+  let trying: "connecting" | "reconnecting" = "connecting";
+
+  socket.on("connect", () => {
+    trying = "reconnecting"; // from now on
+    showState("connected", "Connected");
+  });
   socket.on("disconnect", () => {
     if (socket.active) showState("reconnecting", "Connection lost, reconnecting");
     else showState("refused", "The server has ended this connection");
   });
   socket.on("connect_error", ({ message }) => {
     if (!socket.active) showState("refused", `Refused: ${message}`);
-    else showState("reconnecting", "The server does not answer, trying again");
+    else showState(trying, `The server does not answer, still ${trying}`);
   });
 }
 
@@ -115,7 +120,7 @@ function followChat(socket: Socket<ChatServerEvents>, name: string): void {
     origin.replaceChildren(
       make("strong", "", topic.created ? "You created this namespace." : "You joined this namespace."),
       topic.created
-        ? " It did not exist until your handshake asked for it: you are its first peer."
+        ? " It did not exist until your handshake asked for it: you are its first peer. Open this address in a second tab, and see it found."
         : " It was already there: an earlier peer's handshake created it.",
     );
     showPeers(topic.peers);

@@ -56,11 +56,12 @@ export function watchHandshake(socket: Socket, ns: string, audience: Audience): 
 
 /** From one request to the end of its connection. */
 class Round {
-  private readonly start = performance.now();
+  private readonly start: number;
   private readonly steps: Step[] = [];
   /** The default namespace's answer: the server decides about the namespace right after it. */
   private asked?: Step;
   private settled = false;
+  private joined = false;
 
   constructor(
     private readonly ns: string,
@@ -68,6 +69,7 @@ class Round {
     reconnection: boolean,
   ) {
     audience.round(reconnection);
+    this.start = performance.now();
   }
 
   follow(engine: Engine): void {
@@ -104,7 +106,12 @@ class Round {
         way: "end",
         title: this.steps.length > 1 ? "Connection closed" : "No answer",
         packet: reason,
-        why: this.steps.length > 1 ? "Here it ends." : "Nobody listens at the server's address.",
+        why:
+          this.steps.length === 1
+            ? "Nobody answered at the server's address."
+            : this.joined
+              ? "The peer was in its namespace until now."
+              : "This is where the handshake stopped: the peer never entered the namespace.",
       });
       this.settle("lost");
     });
@@ -123,7 +130,7 @@ class Round {
           ? "First to the default namespace, which every server has: there the server reads what the query asks for."
           : payload.includes('"pid"')
             ? "Then to the namespace itself. pid and offset ask for what was missed while the connection was lost."
-            : "Then to the namespace itself. If this comes early, the server keeps it until it has decided.",
+            : "Then to the namespace itself. If this comes early, the server keeps it until the default namespace has decided.",
     });
   }
 
@@ -142,6 +149,7 @@ class Round {
             : "The namespace is there, and the peer is in it. From here on it is like any other of Socket.IO.",
       });
       if (namespace === "/") this.asked = step;
+      else this.joined = true;
     }
 
     if (type === CONNECT_ERROR) {
@@ -163,7 +171,7 @@ class Round {
         way: "to-browser",
         title: "Refused, no such route",
         packet,
-        why: "The server found no route for ?ns=. No namespace is created, and the connection will be closed.",
+        why: "No route matches what the query asks for. No namespace is created, and the connection is given up.",
         verdict: "refused",
       });
       this.settle("refused");
