@@ -1,7 +1,8 @@
 // npm run bench [-- --json FILE]: what the pattern costs beside native dynamic namespaces, `io.of(/regex/)`.
 //
-// Both servers run at the same time, each in a process of its own, and are asked in turn; each round gives one ratio.
-// A machine that is slower for a while slows both sides of a round, and the order within it changes from round to round.
+// Both servers run at the same time, each in a process of its own, and are measured in turn; each round gives one ratio
+// for each figure. A machine that is slower for a while slows both sides of it, and which one goes first changes from
+// round to round.
 
 import { openSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -20,12 +21,17 @@ const AT_ONCE = 50;
 /** Enough peers for a steady figure, and no more than two minutes allow; long polling costs more and differs more. */
 const PEERS = { websocket: 1000, polling: 250 };
 
-const WAYS = [
+/** How long a crowd exchanges messages, in milliseconds. */
+const CHAT = 300;
+
+type Way = Pick<Crowd, "transport" | "into"> & { label: string };
+
+const WAYS: Way[] = [
   { transport: "websocket", into: "own", label: "WebSocket, first peer" },
   { transport: "websocket", into: "one", label: "WebSocket, later peer" },
   { transport: "polling", into: "own", label: "long polling, first peer" },
   { transport: "polling", into: "one", label: "long polling, later peer" },
-] as const;
+];
 
 interface Side {
   kind: Kind;
@@ -44,7 +50,9 @@ async function main(): Promise<void> {
   clients = await Child.start("clients.ts");
   const sides = await startSides(1, WAYS);
   await measureConnects(sides);
+  await measureMessages(sides);
   await measureLiveNamespaces(sides);
+  await measureHeap(sides); // last, since collecting garbage again and again makes a process slow for a while
   stopSides(sides);
   await measureRoutes();
   console.log(String(figures));
@@ -57,89 +65,100 @@ function jsonFile(): number | undefined {
   return json === undefined ? undefined : openSync(json, "w");
 }
 
-/** What one connect costs, what a peer and a namespace weigh, and how fast messages go. */
+/** What one connect costs, how fast messages go, and how long it takes to join. */
 async function measureConnects(sides: Side[]): Promise<void> {
   const link = await Child.start<LinkCommands>("slow-link.ts");
   const farPorts = new Map<Side, number>();
   for (const side of sides) farPorts.set(side, await link.call("to", side.port));
 
-  await inTurn("connects, heap and messages", sides, async (side) => {
-    const add = (name: string, unit: string, value: number) => figures.add(name, unit, side.kind, value);
-    const weights = { own: 0, one: 0 };
-    const rates = { own: 0, one: 0 };
-
-    for (const { transport, into, label } of WAYS) {
-      const heapBefore = await side.server.call("heap");
-      const { cpu } = await visit(side, { transport, into }, async () => {
-        if (transport === "polling") return;
-        weights[into] = ((await side.server.call("heap")) - heapBefore) / PEERS[transport];
-        await side.server.call("echo");
-        rates[into] = (await clients.call("chat", 300)) / 0.3;
-      });
-      add(`Server CPU for one connect, ${label}`, "ms", cpu);
-    }
-    for (const { transport, into, label } of WAYS) {
-      const { times } = await visit(side, { transport, into, count: 40, atOnce: 1 });
-      add(`Time until joined, loopback, ${label}`, "ms", median(times));
-    }
-    for (const { transport, into, label } of WAYS) {
-      const { times } = await visit(side, { transport, into, count: 10, atOnce: 10, port: farPorts.get(side) });
-      add(`Time until joined, 25 ms each way, ${label}`, "ms", median(times));
-    }
-    add("Heap for each peer", "bytes", weights.one);
-    add("Heap for each namespace", "bytes", weights.own - weights.one);
-    add("Messages a second, one namespace", "", rates.one);
-    add("Messages a second, a thousand namespaces", "", rates.own);
+  const connects = WAYS.map(({ transport, into, label }) => async (side: Side) => {
+    const { cpu } = await visit(side, { transport, into });
+    figures.add("Server CPU for one connect", label, "ms", side.kind, cpu);
   });
+
+  const nearJoins = WAYS.map(({ transport, into, label }) => async (side: Side) => {
+    const { times } = await visit(side, { transport, into, count: 40, atOnce: 1 });
+    figures.add("Time until joined, loopback", label, "ms", side.kind, median(times));
+  });
+
+  const farJoins = WAYS.map(({ transport, into, label }) => async (side: Side) => {
+    const { times } = await visit(side, { transport, into, count: 10, atOnce: 10, port: farPorts.get(side) });
+    figures.add("Time until joined, 25 ms each way", label, "ms", side.kind, median(times));
+  });
+
+  await inTurn("connects", sides, [...connects, ...nearJoins, ...farJoins]);
   link.stop();
 }
 
-/** How the cost of a connect grows with live namespaces, and what is left of ten thousand that came and went. */
+/** How fast messages go by way of the namespace and its adapter. */
+async function measureMessages(sides: Side[]): Promise<void> {
+  const chats = (["one", "own"] as const).map((into) => async (side: Side) => {
+    await visit(side, { transport: "websocket", into }, async () => {
+      await side.server.call("echo");
+      const rate = (await clients.call("chat", CHAT)) / (CHAT / 1000);
+      figures.add("Messages a second", into === "one" ? "one namespace" : "a thousand", "", side.kind, rate);
+    });
+  });
+  await inTurn("messages", sides, chats);
+}
+
+/** What a peer and a namespace weigh. */
+async function measureHeap(sides: Side[]): Promise<void> {
+  const weigh = async (side: Side) => {
+    const weights = { one: 0, own: 0 };
+    for (const into of ["one", "own"] as const) {
+      const before = await side.server.call("heap");
+      await visit(side, { transport: "websocket", into }, async () => {
+        weights[into] = ((await side.server.call("heap")) - before) / PEERS.websocket;
+      });
+    }
+    figures.add("Heap", "for each peer (WebSocket)", "bytes", side.kind, weights.one);
+    figures.add("Heap", "for each namespace", "bytes", side.kind, weights.own - weights.one);
+  };
+  await inTurn("heap", sides, [weigh]);
+}
+
+/** How the cost of a connect grows with live namespaces, and what is left of them when they have gone. */
 async function measureLiveNamespaces(sides: Side[]): Promise<void> {
   const before = new Map<Side, number>();
   for (const side of sides) before.set(side, await side.server.call("heap"));
+  await warmUp(sides, WAYS); // the collections before have thrown compiled code away
 
-  let alive = 0;
   for (const live of [10, 1000, 10_000]) {
     for (const side of sides) {
-      const { kind, port } = side;
+      const { kind, port, staying } = side;
       progress(`${live} live namespaces, ${kind}`);
-      await clients.call("populate", { kind, port, transport: "websocket", count: live - alive, atOnce: AT_ONCE });
-      side.staying = { peers: side.staying.peers + 1, namespaces: live };
+      const count = live - staying.namespaces;
+      await clients.call("populate", { kind, port, transport: "websocket", count, atOnce: AT_ONCE });
+      side.staying = { peers: staying.peers + 1, namespaces: live };
     }
-    alive = live;
-    await inTurn(`${live} live namespaces`, sides, async (side) => {
+    const connect = async (side: Side) => {
       const { cpu } = await visit(side, { transport: "websocket", into: "own", count: 400 });
-      const name = `Server CPU for one connect, ${live.toLocaleString("en")} live namespaces`;
-      figures.add(name, "ms", side.kind, cpu);
-    });
+      figures.add("The same, WebSocket, first peer, beside", `${live} live namespaces`, "ms", side.kind, cpu);
+    };
+    await inTurn(`${live} live namespaces`, sides, [connect]);
   }
+
   await clients.call("leave", "holders");
   for (const side of sides) {
-    await side.server.call("settle", { peers: 0, namespaces: 0 });
+    side.staying = { peers: 0, namespaces: 0 };
+    await side.server.call("settle", side.staying);
     const left = (await side.server.call("heap")) - before.get(side)!;
-    figures.add("Heap left when 10,000 namespaces came and went", "bytes", side.kind, left);
+    figures.add("Heap", "left when 10,000 namespaces came and went", "bytes", side.kind, left);
   }
 }
 
 /** How the cost of a connect grows with the table of routes. */
 async function measureRoutes(): Promise<void> {
+  const ways = WAYS.slice(0, 2); // WebSocket: the table is the same on long polling
   for (const routes of [1, 10, 100]) {
-    const sides = await startSides(routes, WAYS.slice(0, 2));
-    await inTurn(`${routes} routes`, sides, async (side) => {
-      for (const [into, label] of [
-        ["own", "first peer"],
-        ["one", "later peer"],
-      ] as const) {
-        const { cpu } = await visit(side, { transport: "websocket", into, count: 400 });
-        figures.add(
-          `Server CPU for one connect, ${label}, ${routes} ${routes === 1 ? "route" : "routes"}`,
-          "ms",
-          side.kind,
-          cpu,
-        );
-      }
+    const sides = await startSides(routes, ways);
+    const connects = ways.map(({ transport, into }) => async (side: Side) => {
+      const { cpu } = await visit(side, { transport, into, count: 400 });
+      const name = `${routes} ${routes === 1 ? "route" : "routes"}, ${into === "own" ? "first" : "later"} peer`;
+      figures.add("The same, WebSocket, with a table of", name, "ms", side.kind, cpu);
     });
+    await inTurn(`${routes} routes`, sides, connects);
     stopSides(sides);
   }
 }
@@ -147,7 +166,7 @@ async function measureRoutes(): Promise<void> {
 /** Connects a crowd, does something with it, and sees it off; what one peer of it cost the server. */
 async function visit(
   { kind, server, port, staying }: Side,
-  crowd: Pick<Crowd, "transport" | "into"> & Partial<Crowd>,
+  crowd: Pick<Way, "transport" | "into"> & Partial<Crowd>,
   whileThere: () => Promise<void> = async () => {},
 ) {
   const whole = { kind, port, count: PEERS[crowd.transport], atOnce: AT_ONCE, ...crowd };
@@ -164,28 +183,34 @@ async function visit(
   return { times, cpu };
 }
 
-async function startSides(routes: number, ways: readonly Pick<Crowd, "transport" | "into">[]): Promise<Side[]> {
+async function startSides(routes: number, ways: Way[]): Promise<Side[]> {
   const start = async (kind: Kind): Promise<Side> => {
     const server = await Child.start<ServerCommands>("server.ts", kind, String(routes));
     return { kind, server, port: await server.call("port"), staying: { peers: 0, namespaces: 0 } };
   };
   const sides = await Promise.all(KINDS.map(start));
-  for (const side of sides) {
-    progress(`warming up, ${side.kind}`); // a fresh process compiles while it works, and takes three times as long
-    for (const way of ways) await visit(side, way);
-  }
+  await warmUp(sides, ways);
   return sides;
+}
+
+/** Until V8 has compiled what the servers do: a connect in a process that is new takes three times as long. */
+async function warmUp(sides: Side[], ways: Way[]): Promise<void> {
+  for (const side of sides) {
+    progress(`warming up, ${side.kind}`);
+    for (const way of [...ways, ...ways]) await visit(side, way);
+  }
 }
 
 function stopSides(sides: Side[]): void {
   for (const { server } of sides) server.stop();
 }
 
-async function inTurn(what: string, sides: Side[], measure: (side: Side) => Promise<void>): Promise<void> {
+/** Takes each step with both sides, one right after the other, before it goes on to the next step. */
+async function inTurn(what: string, sides: Side[], steps: ((side: Side) => Promise<void>)[]): Promise<void> {
   for (let round = 1; round <= ROUNDS; round++) {
-    for (const side of round % 2 ? sides : sides.toReversed()) {
-      progress(`${what}, round ${round} of ${ROUNDS}, ${side.kind}`);
-      await measure(side);
+    progress(`${what}, round ${round} of ${ROUNDS}`);
+    for (const step of steps) {
+      for (const side of round % 2 ? sides : sides.toReversed()) await step(side);
     }
   }
 }
@@ -197,7 +222,7 @@ function progress(what: string): void {
 
 main()
   .catch((err: Error) => {
-    process.stderr.write(`\n${err.message}\n`);
+    console.error(`${err.message}.`);
     process.exitCode = 1;
   })
   .finally(() => {
