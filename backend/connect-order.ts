@@ -18,7 +18,6 @@ const OUT_OF_ORDER_WITHIN = 1000;
 interface Arrival {
   /** Its CONNECT for the default namespace has come, so that there will be a verdict. */
   asked: boolean;
-  refused: boolean;
   /** Called with the verdict. */
   waiting: (() => void)[];
   leave: () => void;
@@ -35,6 +34,7 @@ interface Crowd {
 /** Knows who is on the way into the default namespace of a server, and what they asked for. */
 export class ConnectOrder {
   private readonly crowds = new Map<string, Crowd>();
+  private readonly refused = new WeakSet<Connection>();
 
   constructor(private readonly io: Server) {
     onConnection(io, (conn) => this.arrive(conn));
@@ -77,11 +77,18 @@ export class ConnectOrder {
     return new Promise((resolve) => crowd.waiting.push(resolve));
   }
 
-  /** A middleware for the namespaces: a peer enters its own only after the default one has let it in. */
-  readonly middleware = (socket: Socket, next: (err?: Error) => void): void => {
-    const arrival = this.crowds.get(askedFor(socket.conn) ?? "")?.arrivals.get(socket.conn);
-    if (!arrival?.asked) return next(); // decided already, or a peer that asks for this namespace alone
-    arrival.waiting.push(() => next(arrival.refused ? new Error("refused by the default namespace") : undefined));
+  /**
+   * A middleware for the namespaces: a peer whose `?ns=` asks for this one enters only after the default namespace has
+   * let it in. One that asks for it by no `?ns=` has nothing to wait for.
+   */
+  readonly middleware = ({ conn, nsp }: Socket, next: (err?: Error) => void): void => {
+    const arrival = this.crowds.get(nsp.name)?.arrivals.get(conn);
+    const enter = () => {
+      const refused = this.refused.has(conn) && askedFor(conn) === nsp.name;
+      next(refused ? new Error("refused by the default namespace") : undefined);
+    };
+    if (arrival?.asked) arrival.waiting.push(enter);
+    else enter();
   };
 
   private arrive(conn: Connection): Arrival | undefined {
@@ -93,7 +100,7 @@ export class ConnectOrder {
     let arrival = crowd.arrivals.get(conn);
     if (!arrival) {
       const leave = () => this.decide(conn, true);
-      crowd.arrivals.set(conn, (arrival = { asked: false, refused: false, waiting: [], leave }));
+      crowd.arrivals.set(conn, (arrival = { asked: false, waiting: [], leave }));
       conn.once("close", leave);
     }
     return arrival;
@@ -107,7 +114,8 @@ export class ConnectOrder {
 
     crowd.arrivals.delete(conn);
     conn.off("close", arrival.leave);
-    arrival.refused = refused;
+    if (refused) this.refused.add(conn);
+    else this.refused.delete(conn);
     for (const goOn of arrival.waiting) goOn();
     if (crowd.arrivals.size === 0) {
       this.crowds.delete(name);

@@ -1,0 +1,142 @@
+// What a peer of the demo's chat can do, with the demo server itself.
+
+import { expect } from "chai";
+import type { AddressInfo } from "node:net";
+import type { Socket } from "socket.io-client";
+import type { Answer, ChatClientEvents, ChatServerEvents, LobbyServerEvents, NamespaceInfo } from "../backend/events";
+import { chatServer } from "../backend/server";
+import { atTheEnd, next, onEachTransport, open, openPlain, until } from "./support/harness";
+
+const CHAT = "/category/7/item/9/chat";
+
+type Peer = Socket<ChatServerEvents, ChatClientEvents>;
+type Topic = Parameters<ChatServerEvents["topic"]>[0];
+type Message = Parameters<ChatServerEvents["message"]>[0];
+
+/** The demo server, quick to retire. */
+async function startChat() {
+  const { server, io, ee } = chatServer(100);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  atTheEnd(() => io.close());
+  return { io, ee, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+/** A peer and what it is told when it joins. */
+async function enter(url: string, name: unknown, transports: string[], namespace = CHAT) {
+  const peer: Peer = open(url, namespace, { transports, auth: name === undefined ? {} : { name } });
+  const [topic] = await next<[Topic]>(peer, "topic");
+  return { peer, topic };
+}
+
+/** Sends anything at all, as a client that does not care for the types. */
+async function send(peer: Peer, ...args: unknown[]): Promise<Answer> {
+  return (await (peer as Socket).timeout(3000).emitWithAck("message", ...args)) as Answer;
+}
+
+onEachTransport("the chat", (transports) => {
+  it("tells a peer that joins what it has joined, and who created it", async () => {
+    const { url } = await startChat();
+
+    const { topic: first } = await enter(url, "Ada", transports);
+    const { topic: second } = await enter(url, "Bob", transports);
+
+    expect(first).to.deep.equal({ categoryId: "7", itemId: "9", peers: 1, created: true });
+    expect(second).to.deep.equal({ categoryId: "7", itemId: "9", peers: 2, created: false });
+  });
+
+  it("tells the others who joined and who left", async () => {
+    const { url } = await startChat();
+    const { peer: ada } = await enter(url, "Ada", transports);
+
+    const joined = next(ada, "joined");
+    const { peer: bob } = await enter(url, "Bob", transports);
+    expect((await joined)[0]).to.deep.equal({ name: "Bob", peers: 2 });
+
+    bob.disconnect();
+    expect((await next(ada, "left"))[0]).to.deep.equal({ name: "Bob", peers: 1 });
+  });
+
+  it("sends a message to everybody in the namespace, the sender too, and acknowledges it", async () => {
+    const { url } = await startChat();
+    const { peer: ada } = await enter(url, "Ada", transports);
+    const { peer: bob } = await enter(url, "Bob", transports);
+    const heard = Promise.all([ada, bob].map((peer) => next<[Message]>(peer, "message")));
+
+    expect(await send(ada, "  hello <b>you</b>  ")).to.deep.equal({ ok: true });
+
+    for (const [message] of await heard) {
+      expect(message.from).to.equal("Ada");
+      expect(message.text).to.equal("hello <b>you</b>");
+      expect(new Date(message.at).toISOString()).to.equal(message.at);
+    }
+  });
+
+  it("a name is trimmed, at most 40 characters, and Anonymous where there is none", async () => {
+    const { url } = await startChat();
+    const names: [unknown, string][] = [
+      ["  Ada Lovelace  ", "Ada Lovelace"],
+      ["x".repeat(41), "x".repeat(40)],
+      ["🦜".repeat(41), "🦜".repeat(40)],
+      [undefined, "Anonymous"],
+      ["   ", "Anonymous"],
+      [{ toString: "no" }, "Anonymous"],
+      [["Ada"], "Anonymous"],
+    ];
+    const { peer: watcher } = await enter(url, "watcher", transports);
+    for (const [given, shown] of names) {
+      const joined = next<[{ name: string }]>(watcher, "joined");
+      await enter(url, given, transports);
+      expect((await joined)[0].name).to.equal(shown);
+    }
+  });
+
+  it("a message that is no text gets an err, reaches nobody, and ends nothing", async () => {
+    const { url } = await startChat();
+    const { peer: ada } = await enter(url, "Ada", transports);
+    const { peer: bob } = await enter(url, "Bob", transports);
+    const heard: string[] = [];
+    bob.on("message", ({ text }) => heard.push(text));
+
+    const bad = [undefined, null, 0, true, "", " \n ", {}, [], ["hello"], { text: "hello" }, Buffer.from("hello")];
+    for (const text of [...bad, "x".repeat(2001), "x".repeat(100_000)]) {
+      const answer = await send(ada, text);
+      expect(answer, String(text).slice(0, 20)).to.have.property("err").that.is.a("string");
+      (ada as Socket).emit("message", text); // without an acknowledgement
+      (ada as Socket).emit("message", text, "not a function");
+    }
+    expect(await send(ada)).to.have.property("err");
+    (ada as Socket).emit("message");
+
+    expect(await send(ada, `  ${"y".repeat(2000)}  `)).to.deep.equal({ ok: true });
+    expect(await send(ada, "🦜".repeat(2000))).to.deep.equal({ ok: true });
+    await until(() => heard.length === 2);
+    expect(heard).to.deep.equal(["y".repeat(2000), "🦜".repeat(2000)]);
+  });
+});
+
+describe("the lobby", () => {
+  it("lists the namespaces that live now, and tells as they come, change and go", async () => {
+    const { url } = await startChat();
+    const { peer: ada } = await enter(url, "Ada", ["websocket"]);
+
+    const [page] = openPlain(url, ["/lobby"]) as Socket<LobbyServerEvents>[];
+    const [list] = await next<[NamespaceInfo[]]>(page!, "namespaces");
+    expect(list).to.deep.equal([{ name: CHAT, peers: 1 }]);
+
+    const other = "/category/1/item/1/chat";
+    const changes: NamespaceInfo[] = [];
+    page!.on("changed", (info) => changes.push(info));
+    const { peer: bob } = await enter(url, "Bob", ["websocket"], other);
+    await until(() => changes.length === 2);
+    bob.disconnect();
+    expect(await next<[string]>(page!, "retired").then(([name]) => name)).to.equal(other);
+    expect(changes.map(({ name, peers }) => `${name} ${peers}`)).to.deep.equal([
+      `${other} 0`,
+      `${other} 1`,
+      `${other} 0`,
+    ]);
+
+    ada.disconnect();
+    expect(await next<[string]>(page!, "retired").then(([name]) => name)).to.equal(CHAT);
+  });
+});
