@@ -23,6 +23,36 @@ export function forget(namespace: Namespace): void {
   void namespace.adapter.close();
 }
 
+/**
+ * Lets go of the namespaces that are retired on a server with connection state recovery: its adapter sweeps expired
+ * sessions with an interval that keeps adapter and namespace in memory for ever, and that its `close()` forgets.
+ */
+export function stopSweepingOnClose(io: Server): void {
+  const Adapter = io["_adapter"] as new (namespace: Namespace) => Namespace["adapter"];
+
+  io["_adapter"] = function (namespace: Namespace) {
+    const sweeps: NodeJS.Timeout[] = [];
+    const { setInterval } = globalThis;
+    // the interval is in no property: while the constructor runs, and no longer, this sees it pass
+    globalThis.setInterval = ((callback: () => void, ms: number) => {
+      sweeps.push(setInterval(callback, ms));
+      return sweeps.at(-1);
+    }) as typeof setInterval;
+    let adapter: Namespace["adapter"];
+    try {
+      adapter = new Adapter(namespace);
+    } finally {
+      globalThis.setInterval = setInterval;
+    }
+    const close = adapter.close;
+    adapter.close = () => {
+      sweeps.forEach(clearInterval);
+      return close.call(adapter);
+    };
+    return adapter;
+  };
+}
+
 /** The `?ns=` of a connection's handshake, as Engine.IO parsed it: where it is repeated, the last one. */
 export function askedFor({ request }: { request: IncomingMessage }): string | undefined {
   return (request as IncomingMessage & { _query: Record<string, string | undefined> })._query["ns"];

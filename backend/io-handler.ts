@@ -5,7 +5,7 @@ import { EventEmitter } from "node:events";
 import type { Namespace, Server, Socket } from "socket.io";
 import { ConnectOrder } from "./connect-order";
 import { Lifetime, LONGEST_RETIRE_AFTER } from "./lifetime";
-import { knows } from "./internals";
+import { knows, stopSweepingOnClose } from "./internals";
 
 /** A table of routes: the name of each, and the pattern that its namespaces match from end to end. */
 export type Routes = Record<string, RegExp>;
@@ -57,6 +57,7 @@ export default function ioHandler<R extends Routes = typeof routes>(io: Server, 
   const ee = new EventEmitter<RouteEvents<string>>();
   const namespacesCreated = new Map<string, Lifetime>(); // will store the existing namespaces
   const order = new ConnectOrder(io); // the default namespace goes first, as it did in Socket.IO 2
+  if (io._opts.connectionStateRecovery) stopSweepingOnClose(io);
 
   io.on("connection", (socket) => {
     const { ns } = socket.handshake.query;

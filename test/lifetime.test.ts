@@ -1,0 +1,261 @@
+// A namespace lives exactly as long as somebody holds it.
+
+import { expect } from "chai";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import type { Server } from "socket.io";
+import {
+  join,
+  joined,
+  next,
+  onEachTransport,
+  open,
+  openPlain,
+  pause,
+  peersOf,
+  startServer,
+  until,
+} from "./support/harness";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+
+const CHAT = "/category/1/item/2/chat";
+
+onEachTransport("the lifetime of a namespace", (transports) => {
+  it("it is retired when the last peer has gone, and created anew by the next first peer", async () => {
+    const { io, ee, url, created, retired, namespaces, calm } = await startServer();
+    const routes: string[] = [];
+    ee.on("namespace.retired", (_namespace, route) => routes.push(route));
+    const first = await join(url, CHAT, { transports });
+    const second = await join(url, CHAT, { transports });
+    const before = io.of(CHAT);
+
+    first.disconnect();
+    await peersOf(io, CHAT, 1);
+    await pause(20);
+    expect(namespaces()).to.deep.equal([CHAT]);
+
+    second.disconnect();
+    await calm();
+    expect(retired).to.deep.equal([CHAT]);
+    expect(routes).to.deep.equal(["chat"]);
+    expect(namespaces()).to.deep.equal([]);
+
+    await join(url, CHAT, { transports });
+    expect(created).to.deep.equal([CHAT, CHAT]);
+    expect(io.of(CHAT)).to.not.equal(before);
+  });
+
+  it("it outlives its last peer by retireAfter, and a peer that comes in time finds the same one", async () => {
+    const { io, url, created, retired, calm } = await startServer({ retireAfter: 150 });
+    const first = await join(url, CHAT, { transports });
+    const before = io.of(CHAT);
+    first.disconnect();
+    await until(() => io.engine.clientsCount === 0);
+    const emptySince = Date.now();
+
+    const second = await join(url, CHAT, { transports });
+    if (Date.now() - emptySince > 100) return; // the machine was too slow to say anything
+    expect(io.of(CHAT)).to.equal(before);
+    await pause(200);
+    expect(retired).to.deep.equal([]);
+
+    second.disconnect();
+    await calm();
+    expect(created).to.deep.equal([CHAT]);
+    expect(retired).to.deep.equal([CHAT]);
+  });
+
+  it("it is held by a peer that left it, as long as its connection is open", async () => {
+    const { io, url, namespaces, calm } = await startServer();
+    const [, peer] = openPlain(url, ["/", CHAT], { transports, query: { ns: CHAT } });
+    await joined(peer!);
+
+    peer!.disconnect();
+    await peersOf(io, CHAT, 0);
+    await pause(20);
+    expect(namespaces()).to.deep.equal([CHAT]);
+
+    await joined(peer!.connect());
+    peer!.io.engine.close();
+    peer!.io.reconnection(false);
+    await calm();
+  });
+
+  it("it is held by a peer that joined it directly, without ?ns=", async () => {
+    const { url, namespaces, calm } = await startServer();
+    const creator = await join(url, CHAT, { transports });
+    const [direct] = openPlain(url, [CHAT], { transports });
+    await joined(direct!);
+
+    creator.disconnect();
+    await pause(50);
+    expect(namespaces()).to.deep.equal([CHAT]);
+    expect(direct!.connected).to.equal(true);
+
+    direct!.disconnect();
+    await calm();
+    expect(namespaces()).to.deep.equal([]);
+  });
+
+  it("it is held by a peer that joins directly and still waits in a slow middleware", async () => {
+    const { io, ee, url, namespaces, calm } = await startServer();
+    let waiting = 0;
+    ee.on("namespace.created", (namespace) => {
+      namespace.use(async (socket, done) => {
+        waiting++;
+        if (!socket.handshake.query["ns"]) await pause(100);
+        done();
+      });
+    });
+    const creator = await join(url, CHAT, { transports });
+    const namespace = io.of(CHAT);
+    const [direct] = openPlain(url, [CHAT], { transports });
+    await until(() => waiting === 2);
+
+    creator.disconnect();
+    await joined(direct!);
+
+    expect(io.of(CHAT)).to.equal(namespace);
+    expect(namespaces()).to.deep.equal([CHAT]);
+    direct!.disconnect();
+    await calm();
+  });
+
+  it("it is held by a peer that is on the way through a slow middleware of the default namespace", async () => {
+    const slow = (io: Server) =>
+      io.use(async (socket, done) => {
+        if (socket.handshake.auth["slow"]) await pause(100);
+        done();
+      });
+    const { io, url, created, retired, calm } = await startServer({ before: slow });
+    const creator = await join(url, CHAT, { transports });
+    const late = open(url, CHAT, { transports, auth: { slow: true } });
+    await until(
+      () => (io.sockets as unknown as { _preConnectSockets: Map<string, unknown> })._preConnectSockets.size === 1,
+    );
+
+    creator.disconnect();
+    await joined(late);
+
+    expect(created).to.deep.equal([CHAT]);
+    expect(retired).to.deep.equal([]);
+    late.disconnect();
+    await calm();
+  });
+
+  it("a creator that is gone before it has joined leaves nothing behind", async () => {
+    const { url, created, namespaces, calm } = await startServer({ io: { pingInterval: 200, pingTimeout: 200 } });
+    for (let time = 0; time < 10; time++) {
+      const [bootstrap] = openPlain(url, ["/"], { transports, query: { ns: CHAT } });
+      if (time % 2) await joined(bootstrap!);
+      else await next(bootstrap!.io as never, "open");
+      bootstrap!.disconnect();
+    }
+    await calm();
+    expect(created).to.not.deep.equal([]);
+    expect(namespaces()).to.deep.equal([]);
+  });
+
+  it("a peer that joins while the namespace goes is let in or refused, and never lost in one that is gone", async () => {
+    const { io, url, calm } = await startServer();
+    for (let time = 0; time < 20; time++) {
+      const creator = await join(url, CHAT, { transports });
+      creator.disconnect();
+      await pause(time % 5);
+      const peer = await join(url, CHAT, { transports });
+      expect(io.of(CHAT).sockets.has(peer.id!)).to.equal(true);
+      const [direct] = openPlain(url, [CHAT], { transports });
+      peer.disconnect();
+      const answer = await Promise.race([joined(direct!), next<[Error]>(direct!, "connect_error")]).catch((err) => err);
+      if (direct!.connected) expect(io.of(CHAT).sockets.has(direct!.id!)).to.equal(true);
+      else expect(answer instanceof Error ? answer.message : answer[0].message).to.equal("Invalid namespace");
+      direct!.disconnect();
+      await calm();
+    }
+  });
+
+  it("the only peer of a namespace comes back recovered, ten times in ten, with what was emitted meanwhile", async () => {
+    const within = 2000;
+    const { io, ee, url, created, retired, calm } = await startServer({
+      io: { connectionStateRecovery: { maxDisconnectionDuration: within } },
+      retireAfter: within,
+    });
+    ee.on("dynamic.group.chat", (socket) => socket.emit("welcome", socket.recovered));
+    const socket = open(url, CHAT, { transports });
+    await next(socket, "welcome");
+
+    for (let time = 1; time <= 10; time++) {
+      const missed: number[] = [];
+      socket.on("news", (n: number) => missed.push(n));
+      socket.io.engine.close();
+      await peersOf(io, CHAT, 0);
+      io.of(CHAT).emit("news", time);
+      io.of(CHAT).emit("news", -time);
+      if (!socket.connected) await next(socket, "connect");
+      await until(() => missed.length === 2);
+
+      expect(socket.recovered).to.equal(true);
+      expect(missed).to.deep.equal([time, -time]);
+      socket.off("news");
+    }
+
+    expect(created).to.deep.equal([CHAT]);
+    socket.disconnect();
+    await calm();
+    expect(retired).to.deep.equal([CHAT]);
+  });
+});
+
+describe("the lifetime of a namespace", () => {
+  it("with retireAfter: Infinity a namespace stays, as in the article", async () => {
+    const { io, url, namespaces } = await startServer({ retireAfter: Infinity });
+    const peer = await join(url, CHAT);
+    peer.disconnect();
+    await until(() => io.engine.clientsCount === 0);
+    await pause(20);
+    expect(namespaces()).to.deep.equal([CHAT]);
+  });
+
+  it("io.use decides who may create, namespace.use in namespace.created who may join", async () => {
+    const { io, ee, url, created } = await startServer();
+    io.use((socket, done) =>
+      done(socket.handshake.auth["role"] === "stranger" ? new Error("members only") : undefined),
+    );
+    ee.on("namespace.created", (namespace) => {
+      namespace.use(({ handshake: { auth } }, done) => done(auth["invited"] ? undefined : new Error("not invited")));
+    });
+    const refusal = async (auth: object) =>
+      (await next<[Error]>(open(url, CHAT, { auth }), "connect_error"))[0].message;
+
+    expect(await refusal({ role: "stranger", invited: true })).to.equal("members only");
+    expect(created).to.deep.equal([]);
+    await join(url, CHAT, { auth: { role: "member", invited: true } });
+    expect(created).to.deep.equal([CHAT]);
+    expect(await refusal({ role: "member" })).to.equal("not invited");
+  });
+
+  for (const [what, options] of [
+    ["a retired namespace leaves nothing in memory", {}],
+    [
+      "nor does one with connection state recovery",
+      { io: { connectionStateRecovery: { maxDisconnectionDuration: 1 } }, retireAfter: 1 },
+    ],
+  ] as const) {
+    it(what, async () => {
+      const { ee, url, calm } = await startServer(options);
+      const namespaces: WeakRef<object>[] = [];
+      ee.on("namespace.created", (namespace) => namespaces.push(new WeakRef(namespace)));
+      const names = Array.from({ length: 20 }, (_, i) => `/category/1/item/${i}/chat`);
+      for (const socket of await Promise.all(names.map((name) => join(url, name)))) socket.disconnect();
+      await calm();
+
+      expect(namespaces).to.have.length(20);
+      await until(() => {
+        collectGarbage();
+        return namespaces.every((namespace) => namespace.deref() === undefined);
+      });
+    });
+  }
+});
