@@ -78,6 +78,7 @@ function enter(name: string): void {
   send(socket);
   again.addEventListener("click", () => {
     showState("connecting", "Connecting");
+    field.focus(); // the button is gone
     start();
   });
   showState("connecting", "Connecting");
@@ -105,7 +106,8 @@ function showState(state: "connecting" | "connected" | "reconnecting" | "refused
   status.dataset["state"] = state;
   status.textContent = words;
   again.hidden = state !== "refused";
-  talk.hidden = log.hidden = state === "refused" && log.childElementCount === 0;
+  talk.hidden = state === "refused";
+  log.hidden = talk.hidden && log.childElementCount === 0;
   if (state === "connected") return;
   origin.hidden = true; // true of a connection that is no more
   peers.textContent = "";
@@ -121,7 +123,7 @@ function followChat(socket: Socket<ChatServerEvents>, name: string): void {
       make("strong", "", topic.created ? "You created this namespace." : "You joined this namespace."),
       topic.created
         ? " It did not exist until your handshake asked for it: you are its first peer. Open this address in a second tab, and see it found."
-        : " It was already there: an earlier peer's handshake created it.",
+        : " It was already there: an earlier peer’s handshake created it.",
     );
     showPeers(topic.peers);
     if (!before) note(`You are here, as ${name}.`);

@@ -108,7 +108,7 @@ class Round {
         packet: reason,
         why:
           this.steps.length === 1
-            ? "Nobody answered at the server's address."
+            ? "Nobody answered at the server’s address."
             : this.joined
               ? "The peer was in its namespace until now."
               : "This is where the handshake stopped: the peer never entered the namespace.",
@@ -181,9 +181,9 @@ class Round {
       const created = argument["created"] === true;
       const told = this.add({
         way: "to-browser",
-        title: "The chat's first event",
+        title: "The chat’s first event",
         packet,
-        why: "created tells who made the namespace; peers, how many are in it now.",
+        why: "“created” tells whether this handshake made the namespace; “peers”, how many are in it now.",
       });
       this.place({
         way: "in-server",
@@ -191,7 +191,7 @@ class Round {
         packet: `io.of("${this.ns}")`,
         why: created
           ? "The route matches, and the server has no namespace of this name: it is made now, for its first peer."
-          : "The route matches, and the namespace is there: an earlier peer's handshake made it.",
+          : "The route matches, and the namespace is there: an earlier peer’s handshake made it.",
         time: `told by topic at ${told.time}`,
         verdict: created ? "created" : "joined",
       });

@@ -25,9 +25,9 @@ const rows = new Map<string, HTMLLIElement>();
 const lobby: Socket<LobbyServerEvents, Record<string, never>> = io("/lobby");
 
 lobby.on("namespaces", (namespaces) => {
-  rows.clear(); // also after a reconnection, to a server that may know others
+  rows.clear(); // after a reconnection the server may know others
+  list.replaceChildren();
   namespaces.forEach(put);
-  list.replaceChildren(...rows.values());
   tell();
 });
 lobby.on("changed", (namespace) => {
@@ -47,20 +47,18 @@ lobby.on("connect_error", () => {
 });
 
 function put({ name, peers }: NamespaceInfo): void {
+  const row = rows.get(name) ?? add(name);
+  row.className = peers ? "" : "empty";
+  row.lastElementChild?.replaceChildren(peers ? count(peers, "peer") : "empty, will be retired");
+}
+
+function add(name: string): HTMLLIElement {
   const link = make("a", "", name);
   link.href = name;
-  const row = make("li", peers ? "" : "empty", link);
-  row.append(make("span", "peers", peers ? count(peers, "peer") : "empty, will be retired"));
-
-  const old = rows.get(name);
-  if (old?.contains(document.activeElement)) {
-    old.lastElementChild?.replaceWith(row.lastElementChild ?? ""); // a keyboard's place in the list is not to be lost
-    old.className = row.className;
-    return;
-  }
-  if (old) old.replaceWith(row);
-  else list.append(row);
+  const row = make("li", "", link, make("span", "peers"));
   rows.set(name, row);
+  list.append(row);
+  return row;
 }
 
 function tell(): void {

@@ -108,7 +108,7 @@ describe("the demo page", function () {
 
       expect(packets[0]).to.include(`?ns=${encodeURIComponent(chat)}&EIO=4&transport=`);
       expect(titles.slice(0, 3)).to.deep.equal(["Request with ?ns=", "Connection open", "CONNECT, default namespace"]);
-      inOrder(titles, "CONNECT, the namespace", "Let in, the namespace", "The chat's first event");
+      inOrder(titles, "CONNECT, the namespace", "Let in, the namespace", "The chat’s first event");
       inOrder(titles, "Let in, default namespace", "Created", "Let in, the namespace");
 
       const times = await ada.page.locator("#handshake .step:not(.in-server) .time").allInnerTexts();
