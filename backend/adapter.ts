@@ -13,11 +13,14 @@ import type { Namespace, Server } from "socket.io";
 import { knows } from "./internals";
 import type { RouteEvents } from "./io-handler";
 
-/** Milliseconds that Redis gets for an answer before it counts as lost. */
-const ANSWER_WITHIN = 3000;
-
-/** Milliseconds from one question whether Redis is still there to the next, and from one attempt to find it again. */
+/** Milliseconds from one look whether Redis is still there to the next, and from one attempt to find it again. */
 const LOOK_EVERY = 1000;
+
+/** How many looks in a row may go without an answer before Redis counts as lost. */
+const LOOKS = 3;
+
+/** Milliseconds that Redis gets to let this node in. */
+const ANSWER_WITHIN = 3000;
 
 /** Milliseconds that a peer waits for the other nodes, at most: to join, or to be counted. */
 const PATIENCE = 1000;
@@ -269,14 +272,19 @@ function clientOf(url: string) {
 }
 
 /** Resolves with the reason when a connection is lost: it has ended, or Redis does not answer any more. */
-function loss(client: Client): Promise<unknown> {
-  return new Promise((resolve) => {
+async function loss(client: Client): Promise<unknown> {
+  let unanswered = 0;
+  let clock: NodeJS.Timeout | undefined;
+  const reason = await new Promise<unknown>((resolve) => {
     client.once("error", resolve);
-    const look = () => {
-      within(ANSWER_WITHIN, client.ping()).then(() => setTimeout(look, LOOK_EVERY).unref(), resolve);
-    };
-    look();
+    // Looks are counted, and not the time: a process that was busy for long reads the answer before the next look.
+    clock = setInterval(() => {
+      if (unanswered++ === LOOKS) resolve(new Error(`no answer for ${(LOOKS * LOOK_EVERY) / 1000} s`));
+      client.ping().then(() => (unanswered = 0), resolve);
+    }, LOOK_EVERY).unref();
   });
+  clearInterval(clock);
+  return reason;
 }
 
 function peersHere(io: Server, name: string): number {
@@ -302,7 +310,8 @@ function reasonOf(err: unknown): string {
 /** Rejects when a promise takes longer than this many milliseconds. */
 function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds / 1000} s`)), milliseconds);
+    const late = new Error(`no answer within ${milliseconds / 1000} s`);
+    const timer = setTimeout(() => setImmediate(reject, late), milliseconds); // an answer that has come is read first
     promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -8,22 +8,33 @@ import { expect } from "chai";
 import type { Socket } from "socket.io-client";
 import { io } from "socket.io-client";
 import { Cluster } from "../backend/adapter";
+import { chat } from "../backend/chat";
 import { chatServer } from "../backend/server";
-import { atTheEnd, joined, next, open, pause, until, type ClientOptions } from "./support/harness";
+import {
+  atTheEnd,
+  joined,
+  next,
+  open,
+  pause,
+  peersOf,
+  startServer,
+  until,
+  type ClientOptions,
+} from "./support/harness";
 import { forward, freePort, lacksRedis, listening, RedisServer } from "./support/redis";
 
 const CHAT = "/category/1/item/2/chat";
 const channelOf = (namespace: string) => `socket.io#${namespace}#`;
 
 /** Something that happened to a peer: the event, and what came with it. */
-type Heard = [event: string, data: Record<string, unknown>];
+type Heard = [event: string, data: Record<string, unknown>, ...more: unknown[]];
 
 /** A peer of the chat, and all it has heard. */
 class Peer {
   readonly heard: Heard[] = [];
 
   constructor(readonly socket: Socket) {
-    socket.onAny((event, data) => this.heard.push([event, data]));
+    socket.onAny((...heard: Heard) => this.heard.push(heard));
   }
 
   /** Joins a chat; resolves when the chat has told its topic. */
@@ -91,6 +102,27 @@ async function spawnListening(env: NodeJS.ProcessEnv) {
   return node;
 }
 
+it("others hear of a peer before they hear from it, and last that it has left, however long a count takes", async () => {
+  const { io, ee, url } = await startServer();
+  let counted: (peers: number) => void = () => {};
+  const counts = [1, new Promise<number>((resolve) => (counted = resolve)), 1];
+  ee.on("dynamic.group.chat", (socket, categoryId, itemId) => {
+    void chat(socket, { categoryId, itemId, created: false }, () => counts.shift()!);
+  });
+  const ann = await Peer.join({ url }, "ann");
+  const bob = open(url, CHAT, { transports: ["websocket"] });
+  const [, atServer] = await peersOf(io, CHAT, 2);
+  bob.emit("message", "I am in a hurry");
+  await next(atServer!, "message");
+  bob.disconnect();
+  await peersOf(io, CHAT, 1);
+
+  expect(ann.heard).to.have.lengthOf(1);
+  counted(2);
+  await ann.hears("left");
+  expect(ann.heard.map(([event]) => event)).to.deep.equal(["topic", "joined", "message", "left"]);
+});
+
 describe("a cluster", () => {
   let redis: RedisServer;
   let log: string[];
@@ -135,6 +167,7 @@ describe("a cluster", () => {
     eve.socket.disconnect();
     for (const peer of [ann, bob]) expect(await peer.hears("left", { name: "eve" })).to.include({ peers: 2 });
     for (const peer of [ann, bob]) expect(peer.texts).to.have.members(["a", "b", "c"]);
+    for (const heard of bob.heard) expect(heard).to.have.lengthOf(2); // no offsets: there is no state to recover
   });
 
   it("keeps namespaces apart", async () => {
@@ -226,7 +259,7 @@ describe("a cluster", () => {
   });
 
   describe("with a Redis that is far away", () => {
-    const FAR = 40; // milliseconds in each direction
+    const FAR = 100; // milliseconds in each direction
 
     async function startFarNode() {
       const far = await forward([redis.port], FAR);
@@ -243,17 +276,12 @@ describe("a cluster", () => {
       await bob.hears("message", { text: "welcome" });
     });
 
-    it("others hear of a peer before they hear from it, and of its end last", async () => {
+    it("a node that closes takes leave for its peers, and counts right", async () => {
       const [a, b] = [await startNode(redis), await startFarNode()];
       const ann = await Peer.join(a, "ann");
-      const bob = new Peer(open(b.url, CHAT, { transports: ["websocket"], auth: { name: "bob" } }));
-      await joined(bob.socket);
-      const took = bob.socket.emitWithAck("message", "I am in a hurry");
-      await took;
-      bob.socket.disconnect();
-
+      await Peer.join(b, "bob", { reconnection: false });
+      await b.close();
       expect(await ann.hears("left")).to.include({ name: "bob", peers: 1 });
-      expect(ann.heard.map(([event]) => event)).to.deep.equal(["topic", "joined", "message", "left"]);
     });
 
     it("a namespace that is retired and created again at once is not deaf, nor is one that is retired again", async () => {
@@ -261,7 +289,7 @@ describe("a cluster", () => {
       const ann = await Peer.join(a, "ann");
       const namespaces = new Set<unknown>();
 
-      for (let round = 0; round < 4; round++) {
+      for (let round = 0; round < 3; round++) {
         const bob = new Peer(open(b.url, CHAT, { transports: ["websocket"] }));
         await joined(bob.socket);
         namespaces.add(b.io.of(CHAT));
@@ -270,7 +298,7 @@ describe("a cluster", () => {
         bob.socket.disconnect();
         await until(() => !b.knows(CHAT));
       }
-      expect(namespaces.size).to.equal(4);
+      expect(namespaces.size).to.equal(3);
       for (const deadline = Date.now() + 1000; Date.now() < deadline;) {
         if ((await redis.subscribers(channelOf(CHAT))) === 1) break;
       }
@@ -370,9 +398,9 @@ describe("a cluster", () => {
       const since = Date.now();
       await ann.says("hello?");
       await al.hears("message", { text: "hello?" });
-      expect(Date.now() - since).to.be.below(500);
+      expect(Date.now() - since).to.be.below(1000);
       await Peer.join(a, "amy"); // after a second of patience
-      expect(Date.now() - since).to.be.below(2500);
+      expect(Date.now() - since).to.be.below(2900); // Redis does not count as lost before 3 s are over
       await until(() => logged("is lost").length === 2);
 
       redis.thaw();
@@ -389,7 +417,7 @@ describe("a cluster", () => {
       await until(() => logged("is lost").length === 1);
       const since = Date.now();
       await a.close();
-      expect(Date.now() - since).to.be.below(500);
+      expect(Date.now() - since).to.be.below(900);
     });
   });
 
@@ -406,7 +434,7 @@ describe("a cluster", () => {
       while ((await redis.subscribers(channelOf(CHAT))) > 1) await pause(5);
       const since = Date.now();
       const al = await Peer.join(a, "al");
-      expect(Date.now() - since).to.be.below(500); // nobody waits for the dead
+      expect(Date.now() - since).to.be.below(900); // nobody waits for the dead
       expect(await al.hears("topic")).to.include({ peers: 2 });
       await al.says("where is bob?");
       await ann.hears("message", { text: "where is bob?" });
@@ -421,7 +449,7 @@ describe("a cluster", () => {
       const since = Date.now();
       b.child.kill("SIGTERM");
       expect(await b.ended).to.deep.equal([0, null]);
-      expect(Date.now() - since).to.be.below(2500);
+      expect(Date.now() - since).to.be.below(3000);
       expect(await ann.hears("left", { name: "bob" })).to.include({ peers: 1 });
       expect(b.err).to.equal("");
     });
@@ -438,7 +466,7 @@ describe("a cluster", () => {
       const since = Date.now();
       b.child.kill("SIGTERM");
       expect(await b.ended).to.deep.equal([0, null]);
-      expect(Date.now() - since).to.be.below(2500);
+      expect(Date.now() - since).to.be.below(3000);
       expect(b.err.trim().split("\n")).to.have.lengthOf(1);
     });
 
