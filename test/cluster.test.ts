@@ -123,6 +123,17 @@ it("others hear of a peer before they hear from it, and last that it has left, h
   expect(ann.heard.map(([event]) => event)).to.deep.equal(["topic", "joined", "message", "left"]);
 });
 
+/** Counts those who look for a Redis that has been stopped, and turns them away. */
+async function atDoorOf({ port }: RedisServer) {
+  const server = createNetServer((socket) => {
+    door.knocks++;
+    socket.destroy();
+  });
+  const door = { knocks: 0, close: () => new Promise((resolve) => server.close(resolve)) };
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  return door;
+}
+
 describe("a cluster", () => {
   let redis: RedisServer;
   let log: string[];
@@ -370,6 +381,9 @@ describe("a cluster", () => {
       await until(() => !b.knows("/category/1/item/3/chat"));
       expect(bob.texts).to.deep.equal([]);
 
+      const door = await atDoorOf(redis);
+      await until(() => door.knocks === 4); // twice by each node
+      await door.close();
       await redis.start();
       await until(() => logged("is back").length === 2);
       expect(logged("is lost")).to.have.lengthOf(2);
@@ -418,6 +432,11 @@ describe("a cluster", () => {
       const since = Date.now();
       await a.close();
       expect(Date.now() - since).to.be.below(900);
+
+      const door = await atDoorOf(redis);
+      await pause(1200);
+      await door.close();
+      expect(door.knocks).to.equal(0); // a node that has gone looks for Redis no more
     });
   });
 
