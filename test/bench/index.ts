@@ -18,7 +18,7 @@ const KINDS: Kind[] = ["native", "pattern"];
 /** How many peers of a crowd are on their way at the same time; enough to keep a server busy. */
 const AT_ONCE = 50;
 
-/** Enough peers for a steady figure, and no more than two minutes allow; long polling costs more and differs more. */
+/** Enough peers for a steady figure, and no more than two minutes allow: a connect on long polling takes longer. */
 const PEERS = { websocket: 1000, polling: 250 };
 
 /** How long a crowd exchanges messages, in milliseconds. */
@@ -65,7 +65,7 @@ function jsonFile(): number | undefined {
   return json === undefined ? undefined : openSync(json, "w");
 }
 
-/** What one connect costs, how fast messages go, and how long it takes to join. */
+/** What one connect costs, and how long it takes until joined. */
 async function measureConnects(sides: Side[]): Promise<void> {
   const link = await Child.start<LinkCommands>("slow-link.ts");
   const farPorts = new Map<Side, number>();
@@ -84,6 +84,7 @@ async function measureConnects(sides: Side[]): Promise<void> {
   const farJoins = WAYS.map(({ transport, into, label }) => async (side: Side) => {
     const { times } = await visit(side, { transport, into, count: 10, atOnce: 10, port: farPorts.get(side) });
     figures.add("Time until joined, 25 ms each way", label, "ms", side.kind, median(times));
+    figures.add("The same in round trips", label, "", side.kind, median(times) / 50);
   });
 
   await inTurn("connects", sides, [...connects, ...nearJoins, ...farJoins]);
@@ -96,7 +97,8 @@ async function measureMessages(sides: Side[]): Promise<void> {
     await visit(side, { transport: "websocket", into }, async () => {
       await side.server.call("echo");
       const rate = (await clients.call("chat", CHAT)) / (CHAT / 1000);
-      figures.add("Messages a second", into === "one" ? "one namespace" : "a thousand", "", side.kind, rate);
+      const where = into === "one" ? "through one namespace" : "through a thousand";
+      figures.add("Messages a second", where, "", side.kind, rate);
     });
   });
   await inTurn("messages", sides, chats);
@@ -134,7 +136,13 @@ async function measureLiveNamespaces(sides: Side[]): Promise<void> {
     }
     const connect = async (side: Side) => {
       const { cpu } = await visit(side, { transport: "websocket", into: "own", count: 400 });
-      figures.add("The same, WebSocket, first peer, beside", `${live} live namespaces`, "ms", side.kind, cpu);
+      figures.add(
+        "Server CPU for one connect, WebSocket, first peer, beside live namespaces",
+        live.toLocaleString("en"),
+        "ms",
+        side.kind,
+        cpu,
+      );
     };
     await inTurn(`${live} live namespaces`, sides, [connect]);
   }
@@ -156,7 +164,7 @@ async function measureRoutes(): Promise<void> {
     const connects = ways.map(({ transport, into }) => async (side: Side) => {
       const { cpu } = await visit(side, { transport, into, count: 400 });
       const name = `${routes} ${routes === 1 ? "route" : "routes"}, ${into === "own" ? "first" : "later"} peer`;
-      figures.add("The same, WebSocket, with a table of", name, "ms", side.kind, cpu);
+      figures.add("Server CPU for one connect, WebSocket, with a table of routes", name, "ms", side.kind, cpu);
     });
     await inTurn(`${routes} routes`, sides, connects);
     stopSides(sides);
