@@ -35,9 +35,7 @@ export function chatServer(comeBackWithin = COME_BACK_WITHIN, cluster?: Cluster)
 
   ee.on("namespace.created", (namespace, _route, creator) => {
     creators.set(namespace, creator.conn);
-    console.log(`${namespace.name} created`);
   });
-  ee.on("namespace.retired", (namespace) => console.log(`${namespace.name} retired`));
   ee.on("dynamic.group.chat", (socket, categoryId, itemId) => {
     const created = creators.get(socket.nsp) === socket.conn;
     void chat(socket, { categoryId, itemId, created }, cluster?.countPeers);
@@ -55,7 +53,10 @@ export function chatServer(comeBackWithin = COME_BACK_WITHIN, cluster?: Cluster)
 
 async function main() {
   const cluster = await joinCluster();
-  const { server, io } = chatServer(COME_BACK_WITHIN, cluster);
+  const { server, io, ee } = chatServer(COME_BACK_WITHIN, cluster);
+
+  ee.on("namespace.created", ({ name }) => console.log(`${name} created`));
+  ee.on("namespace.retired", ({ name }) => console.log(`${name} retired`));
   listen(server, io, cluster);
 }
 

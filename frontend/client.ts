@@ -37,14 +37,14 @@ export function connect(
   const destroy = socket["destroy"];
   const begin = () => {
     bootstrap.auth = socket.auth;
-    bootstrap.connect();
+    connect.call(bootstrap);
   };
   socket.connect = () => {
     begin();
     return connect.call(socket);
   };
   socket["destroy"] = () => {
-    bootstrap.disconnect();
+    if (socket !== bootstrap) bootstrap.disconnect(); // they are one where somebody asks for the default namespace
     destroy.call(socket);
   };
   bootstrap.io.on("reconnect_attempt", begin); // it may be that the server has ended the default namespace's alone

@@ -136,9 +136,13 @@ export async function peersOf(io: Server, name: string, count: number): Promise<
   return [...(io._nsps.get(name)?.sockets.values() ?? [])];
 }
 
-/** Resolves when a condition that no event announces has come true; mocha bounds the wait. */
+/** Resolves when a condition that no event announces has come true; rejects when that takes longer than 15 s. */
 export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await pause(2);
+  const deadline = Date.now() + 15_000;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`still waiting for: ${condition}`);
+    await pause(2);
+  }
 }
 
 /** Milliseconds in which something that must not happen would happen. */

@@ -1,0 +1,202 @@
+// Nothing that a client sends does harm: it is told why it is refused, and leaves nothing behind.
+
+import { expect } from "chai";
+import { request } from "node:http";
+import { connect as dial } from "node:net";
+import { WebSocket } from "ws";
+import { atTheEnd, join, next, onEachTransport, openPlain, pause, startServer, until } from "./support/harness";
+
+const CHAT = "/category/1/item/2/chat";
+
+const bad: [string, string][] = [
+  ["no ns", "x=1"],
+  ["an empty ns", "ns="],
+  ["ns repeated, the last one matching nothing", `ns=${CHAT}&ns=/b`],
+  ["ns[]", `ns[]=${CHAT}`],
+  ["NS", `NS=${CHAT}`],
+  ["__proto__", "ns=__proto__"],
+  ["/__proto__", "ns=/__proto__"],
+  ["constructor", "ns=constructor"],
+  ["the default namespace", "ns=/"],
+  ["no leading slash", `ns=${CHAT.slice(1)}`],
+  ["a prefix", `ns=/x${CHAT}`],
+  ["a suffix", `ns=${CHAT}/x`],
+  ["a slash at the end", `ns=${CHAT}/`],
+  ["two slashes", `ns=/${CHAT}`],
+  ["a query", `ns=${encodeURIComponent(`${CHAT}?a=1`)}`],
+  ["a newline", `ns=${CHAT}%0A`],
+  ["a NUL", `ns=${CHAT}%00`],
+  ["Arabic digits", `ns=${encodeURIComponent("/category/١/item/٢/chat")}`],
+  ["bad percent-encoding", `ns=${CHAT}%E0%A4%A`],
+  ["a traversal", "ns=/category/1/item/../item/2/chat"],
+  ["12 kB of digits in the wrong place", `ns=/category/${"9".repeat(12_000)}`],
+  ["12 kB of anything", `ns=${"%F0%9F%A6%9C".repeat(1000)}`],
+];
+
+/** A bare long-polling client: one GET or POST, and the text that comes back. */
+function poll(url: string, query: string, body?: string): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(url);
+    const path = `/socket.io/?EIO=4&transport=polling&${query}`;
+    const headers = body === undefined ? {} : { "content-type": "text/plain;charset=UTF-8" };
+    const call = request({ hostname, port, path, method: body === undefined ? "GET" : "POST", headers }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
+    });
+    call.on("error", reject);
+    call.end(body);
+  });
+}
+
+/** A bare WebSocket, terminated after the test. */
+function openSocket(url: string, query: string): WebSocket {
+  const socket = new WebSocket(`${url.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket&${query}`);
+  atTheEnd(() => socket.terminate());
+  return socket;
+}
+
+/** A bare WebSocket client: sends Engine.IO packets as they are, and keeps what comes back until it is closed. */
+async function speak(url: string, query: string, packets: (string | Buffer)[]): Promise<string[]> {
+  const socket = openSocket(url, query);
+  const heard: string[] = [];
+  socket.on("message", (data) => heard.push(String(data)));
+  socket.on("error", () => undefined);
+  await next(socket as never, "open");
+  for (const packet of packets) socket.send(packet);
+  await next(socket as never, "close");
+  return heard;
+}
+
+describe("a handshake that asks for nothing that a route matches", () => {
+  for (const [what, query] of bad) {
+    it(`${what} is told why, creates nothing, and is closed, on WebSocket and on long polling`, async () => {
+      const { io, url, created, namespaces } = await startServer();
+      const reason = /^42\["refused",\{"err":"(ns not provided|no route matches .*)"\}\]$/s;
+
+      const heard = await speak(url, query, ["40", `40${CHAT},`]);
+      expect(
+        heard.some((packet) => reason.test(packet)),
+        heard.join().slice(0, 300),
+      ).to.equal(true);
+
+      const { text } = await poll(url, query);
+      const { sid } = JSON.parse(text.slice(1)) as { sid: string };
+      const answers = (async () => {
+        let all = "";
+        for (;;) {
+          const { status, text } = await poll(url, `${query}&sid=${sid}`);
+          all += text;
+          if (status !== 200 || text.split("\x1e").includes("1")) return all;
+        }
+      })();
+      await poll(url, `${query}&sid=${sid}`, `40\x1e40${CHAT},`);
+      expect((await answers).split("\x1e").some((packet) => reason.test(packet))).to.equal(true);
+
+      await until(() => io.engine.clientsCount === 0);
+      expect(created).to.deep.equal([]);
+      expect(namespaces()).to.deep.equal([]);
+    });
+  }
+
+  it("where ns is repeated, the last one counts, and the process of the article would have ended", async () => {
+    const { url, created } = await startServer();
+    const socket = openSocket(url, `ns=/nothing/here&ns=${CHAT}`);
+    await next(socket as never, "open");
+    socket.send("40");
+    await until(() => created.length === 1);
+    expect(created).to.deep.equal([CHAT]);
+  });
+
+  it("16 kB are refused by Node.js itself, and the process lives", async () => {
+    const { url } = await startServer();
+    expect((await poll(url, `ns=${"x".repeat(17_000)}`)).status).to.equal(431);
+    await join(url, CHAT);
+  });
+});
+
+describe("packets that break the protocol", () => {
+  const broken: [string, (string | Buffer)[]][] = [
+    ["two CONNECTs for the default namespace, in one go", ["40", "40"]],
+    ["two CONNECTs for the namespace, in one go", ["40", `40${CHAT},`, `40${CHAT},`]],
+    ["an event for a namespace never joined", ["40", '42/category/9/item/9/chat,["message","x"]']],
+    ["an event before any CONNECT", ['42["message","x"]']],
+    ["a DISCONNECT for a namespace never joined", ["40", "41/category/9/item/9/chat,"]],
+    ["an acknowledgement that nobody asked for, then rubbish", ["40", `40${CHAT},`, `43${CHAT},77["x"]`, "4x"]],
+    ["a packet that is no JSON", ["40", "42{"]],
+    ["a CONNECT with a payload that is no object", ["40[1,2]"]],
+    ["a CONNECT with a payload that is no JSON", ["40{{"]],
+    ["a reserved event name", ["40", `40${CHAT},`, `42${CHAT},["disconnect"]`, "4x"]],
+    ["an event without a name", ["40", "42[]"]],
+    ["an event whose name is an object", ["40", "42[{}]"]],
+    ["an attachment that was not announced", ["40", Buffer.from([1, 2, 3])]],
+    ["attachments that never come", ["40", '452-["message",{"_placeholder":true,"num":0}]', "40"]],
+    ["too many attachments announced", ["40", '4599999999999-["x"]', "4x"]],
+    ["an unknown Engine.IO packet", ["9"]],
+    ["an empty packet", ["", "4"]],
+  ];
+
+  for (const [what, packets] of broken) {
+    it(`${what}: the connection is closed, nothing stays, and the others do not notice`, async () => {
+      const { io, url, namespaces } = await startServer();
+      const other = await join(url, "/category/3/item/4/chat");
+
+      await speak(url, `ns=${CHAT}`, packets);
+
+      await until(() => io.engine.clientsCount === 1);
+      await until(() => namespaces().length === 1);
+      expect(other.connected).to.equal(true);
+      await join(url, CHAT);
+    });
+  }
+
+  it("events that only the server sends do nothing when a client sends them", async () => {
+    const { ee, url } = await startServer();
+    ee.on("dynamic.group.chat", (socket) => socket.on("ask", (ack: () => void) => ack()));
+    const peer = await join(url, CHAT);
+    const other = await join(url, CHAT);
+    const heard: string[] = [];
+    other.onAny((event: string) => heard.push(event));
+
+    for (const event of ["refused", "topic", "joined", "left"]) peer.emit(event, { err: "x" });
+    await peer.emitWithAck("ask");
+    await other.emitWithAck("ask");
+
+    expect(heard).to.deep.equal([]);
+    expect(peer.connected && other.connected).to.equal(true);
+  });
+
+  it("a connection that is torn down in the middle of anything leaves nothing behind", async () => {
+    const { io, url, namespaces } = await startServer({ io: { pingInterval: 200, pingTimeout: 200 } });
+    const { hostname, port } = new URL(url);
+    for (const start of [
+      "",
+      "GET /socket.io/?EIO=4&transport=polling&ns=",
+      `GET /socket.io/?EIO=4&transport=polling&ns=${CHAT} HTTP/1.1\r\nHost: x\r\n\r\n`,
+    ]) {
+      const socket = dial(Number(port), hostname).on("error", () => undefined);
+      await next(socket, "connect");
+      await new Promise<void>((resolve) => socket.write(start, () => resolve()));
+      await pause(10);
+      socket.resetAndDestroy();
+    }
+    await until(() => io.engine.clientsCount === 0);
+    expect(namespaces()).to.deep.equal([]);
+  });
+});
+
+onEachTransport("a crowd of refused clients", (transports) => {
+  it("leaves no namespace, no connection and no name behind", async () => {
+    const { io, url, created, namespaces } = await startServer();
+    const refused = Array.from({ length: 100 }, (_, i) =>
+      openPlain(url, ["/", `/wrong/${i}`], { transports, query: { ns: `/wrong/${i}` }, reconnection: false }),
+    );
+
+    await Promise.all(refused.map(([bootstrap]) => next(bootstrap!, "disconnect")));
+
+    await until(() => io.engine.clientsCount === 0);
+    expect(created).to.deep.equal([]);
+    expect(namespaces()).to.deep.equal([]);
+    expect(io.sockets.sockets.size).to.equal(0);
+  });
+});
