@@ -60,8 +60,8 @@ export function askedFor({ request }: { request: IncomingMessage }): string | un
 
 /** Whether this peer is in its namespace twice, as after two CONNECT packets that came together. */
 export function joinedTwice(socket: Socket): boolean {
-  const { sockets } = socket.client as unknown as { sockets: Map<string, Socket> };
-  return [...sockets.values()].filter(({ nsp }) => nsp === socket.nsp).length > 1;
+  const { sockets, nsps } = socket.client as unknown as { sockets: Map<string, Socket>; nsps: Map<string, Socket> };
+  return sockets.size > nsps.size; // the one has every socket, the other the latest of each namespace
 }
 
 /** Calls `listener` with every Engine.IO connection, also where the server is attached to its port later. */

@@ -15,6 +15,8 @@ export const LONGEST_RETIRE_AFTER = 2 ** 31 - 1;
 export class Lifetime {
   private readonly holders = new Set<Connection>();
   private countdown?: NodeJS.Timeout;
+  /** What every holder does when it closes; one function for them all, since it stays with each of them. */
+  private readonly letGo: (this: Connection) => void;
 
   /**
    * @param namespace - one that is new, so that nobody can enter it uncounted
@@ -28,6 +30,10 @@ export class Lifetime {
     private readonly retireAfter: number,
     private readonly onRetired: () => void,
   ) {
+    const lifetime = this;
+    this.letGo = function () {
+      if (lifetime.holders.delete(this) && lifetime.holders.size === 0) lifetime.startCountdown();
+    };
     namespace.use((socket, next) => {
       if (!isCurrent(namespace)) return next(new Error("Invalid namespace")); // retired since its CONNECT came
       this.hold(socket.conn);
@@ -44,11 +50,10 @@ export class Lifetime {
   hold(conn: Connection): void {
     if (this.holders.has(conn) || conn.readyState === "closed") return;
     clearTimeout(this.countdown);
+    this.countdown = undefined;
     this.holders.add(conn);
-    conn.once("close", () => {
-      this.holders.delete(conn);
-      if (this.holders.size === 0) this.startCountdown();
-    });
+    conn.setMaxListeners(0); // one connection may hold any number of namespaces
+    conn.on("close", this.letGo);
   }
 
   private startCountdown(): void {

@@ -10,9 +10,11 @@ import { drawSequence } from "./sequence.js";
 
 const ANSWER_WITHIN = 5000; // milliseconds, before a message counts as lost
 
-// The address of this page is the namespace's name. `?ns=` asks for another one, to see it refused.
+// The address of this page is the namespace's name. `?ns=` asks for another one, to see it refused; the default
+// namespace, a mere slash, is none that a peer can ask for.
 const query = new URLSearchParams(location.search);
-const ns = query.get("ns") || location.pathname;
+const asked = query.get("ns") ?? "";
+const ns = /[^/]/.test(asked) ? asked : location.pathname;
 
 // WebSocket is one request and one stream of packets, which is easier to follow than Socket.IO's default. That one is
 // a link away; a server that closes its connection in the middle of it is answered with errors on the console.

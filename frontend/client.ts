@@ -15,6 +15,7 @@ import { io, type ManagerOptions, type Socket, type SocketOptions } from "socket
  * @param namespace - the namespace's name, such as `/category/1/item/2/chat`
  * @param options - socket.io-client's own: `auth` goes to both namespaces, `query` is sent beside `ns`
  * @returns the peer's socket in the namespace
+ * @throws TypeError for the default namespace
  */
 export function connect(
   serverIoUrl: string,
@@ -22,6 +23,7 @@ export function connect(
   options: Partial<ManagerOptions & SocketOptions> = {},
 ): Socket {
   const ns = namespace.replace(/^\/*/, "/");
+  if (ns === "/") throw new TypeError("connect() needs the name of a namespace other than the default one");
 
   const bootstrap: Socket<{ refused: (reason: { err: string }) => void }> = io(serverIoUrl, {
     ...options,
@@ -37,14 +39,14 @@ export function connect(
   const destroy = socket["destroy"];
   const begin = () => {
     bootstrap.auth = socket.auth;
-    connect.call(bootstrap);
+    bootstrap.connect();
   };
   socket.connect = () => {
     begin();
     return connect.call(socket);
   };
   socket["destroy"] = () => {
-    if (socket !== bootstrap) bootstrap.disconnect(); // they are one where somebody asks for the default namespace
+    bootstrap.disconnect();
     destroy.call(socket);
   };
   bootstrap.io.on("reconnect_attempt", begin); // it may be that the server has ended the default namespace's alone
