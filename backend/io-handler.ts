@@ -57,7 +57,7 @@ export default function ioHandler<R extends Routes = typeof routes>(io: Server, 
   const ee = new EventEmitter<RouteEvents<string>>();
   const namespacesCreated = new Map<string, Lifetime>(); // will store the existing namespaces
   const order = new ConnectOrder(io); // the default namespace goes first, as it did in Socket.IO 2
-  if (io._opts.connectionStateRecovery) stopSweepingOnClose(io);
+  if (io._opts.connectionStateRecovery) stopSweepingOnClose(io); // or what is retired would stay in memory
 
   io.on("connection", (socket) => {
     const { ns } = socket.handshake.query;

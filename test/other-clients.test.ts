@@ -1,10 +1,11 @@
 // Clients that this project did not write: the article's own, of Socket.IO 2, and one in another language.
 
 import { expect } from "chai";
-import { execFile, execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import clientV2 from "socket.io-client-v2";
 import { atTheEnd, onEachTransport, peersOf, startServer } from "./support/harness";
+import { pythonOrSkip } from "./support/python";
 
 const CHAT = "/category/1/item/2/chat";
 
@@ -63,22 +64,16 @@ sys.exit(0 if ok else 1)
 `;
 
 describe("a client in another language, python-socketio", () => {
+  let python: string;
   before(function () {
-    try {
-      execFileSync("/usr/bin/python3", ["-c", "import requests, socketio, websocket"], { stdio: "ignore" });
-    } catch {
-      if (process.env["CI"])
-        throw new Error("python3-socketio, python3-requests and python3-websocket must be installed where CI is set");
-      console.log("      skipped: python3-socketio, python3-requests and python3-websocket are not installed");
-      this.skip();
-    }
+    python = pythonOrSkip(this);
   });
 
   for (const transport of ["polling", "websocket"]) {
     it(`creates its namespace as the first peer, ten times in ten, on ${transport}`, async () => {
       const { url, created, calm } = await startServer();
       for (let time = 1; time <= 10; time++) {
-        const { stdout } = await promisify(execFile)("/usr/bin/python3", ["-c", PYTHON, url, CHAT, transport]);
+        const { stdout } = await promisify(execFile)(python, ["-c", PYTHON, url, CHAT, transport]);
         expect(stdout).to.equal("");
         await calm();
         expect(created).to.have.length(time);

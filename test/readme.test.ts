@@ -1,0 +1,146 @@
+// The README says what the code says, and what it asks the reader to paste works.
+
+import { expect } from "chai";
+import { execFile, spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+import { atTheEnd } from "./support/harness";
+import { pythonOrSkip } from "./support/python";
+
+const root = join(__dirname, "..");
+const readme = readFileSync(join(root, "README.md"), "utf8");
+
+/** The fenced blocks under a comment `<!-- kind: name -->`, with the name. */
+function blocks(kind: "excerpt" | "example"): [string, string][] {
+  const pattern = new RegExp(`<!-- ${kind}: (\\S+) -->\\n+\`\`\`\\w+\\n([^]*?)\\n\`\`\``, "g");
+  return [...readme.matchAll(pattern)].map(([, name, code]) => [name!, code!]);
+}
+
+/** Code in which only words and their order count, not how it is indented or wrapped. */
+const normal = (code: string) => code.replace(/\s+/g, " ").trim();
+
+/** Writes the examples into a folder beside `backend` and `frontend`, so that their imports work as pasted. */
+function writeExamples(): string {
+  const folder = mkdtempSync(join(root, "backend", ".example-"));
+  atTheEnd(() => rmSync(folder, { recursive: true }));
+  for (const [path, code] of blocks("example")) {
+    const moved = code
+      .replace('"./io-handler"', JSON.stringify(join(root, "backend/io-handler")))
+      .replace('"./client"', JSON.stringify(join(root, "frontend/client")))
+      .replace(
+        /listen\(300\d, "localhost", \(\) => console.log\(.*\)\)/,
+        'listen(0, "localhost", () => console.log(server.address()))',
+      );
+    writeFileSync(join(folder, path.split("/").at(-1)!), moved);
+  }
+  return folder;
+}
+
+/** Runs a TypeScript file until the test ends; the lines that it prints come one by one. */
+function run(file: string) {
+  const child = spawn(process.execPath, ["-r", "ts-node/register", file], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  atTheEnd(() => child.kill());
+  return createInterface(child.stdout)[Symbol.asyncIterator]();
+}
+
+/** The port in what `console.log(server.address())` prints. */
+async function portOf(lines: AsyncIterator<string>): Promise<string> {
+  for (let text = ""; ;) {
+    const line = await lines.next();
+    if (line.done) throw new Error(`no port in: ${text}`);
+    text += line.value;
+    const port = text.match(/port: (\d+)/)?.[1];
+    if (port) return port;
+  }
+}
+
+describe("the README", () => {
+  for (const [path, code] of blocks("excerpt")) {
+    it(`quotes ${path} as it is: ${code.trim().split("\n")[0]}`, () => {
+      let rest = normal(readFileSync(join(root, path), "utf8"));
+      for (const part of code.split(/^\s*\/\/ \.\.\.$/m)) {
+        const at = rest.indexOf(normal(part));
+        expect(at, normal(part)).to.be.at.least(0);
+        rest = rest.slice(at + normal(part).length);
+      }
+    });
+  }
+
+  it("names tests that exist", () => {
+    const tests = readdirSync(__dirname)
+      .filter((name) => name.endsWith(".test.ts"))
+      .map((name) => readFileSync(join(__dirname, name), "utf8"))
+      .join("\n");
+    const [, table] = readme.match(/Each row names the test that shows it\.\n\n([^]*?)\n\n/)!;
+    const rows = table!.split("\n").slice(2);
+    expect(rows.length).to.be.greaterThan(10);
+    for (const row of rows) {
+      const names = [
+        ...row
+          .split("|")
+          .at(-2)!
+          .matchAll(/`([^`]+)`/g),
+      ].map(([, name]) => name!);
+      expect(names, row).to.not.deep.equal([]);
+      for (const name of names) expect(tests.includes(name), name).to.equal(true);
+    }
+  });
+
+  it("links to headings and files that exist", () => {
+    const headings = [...readme.matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+      heading!
+        .toLowerCase()
+        .replace(/[^\w\- ]/g, "")
+        .replaceAll(" ", "-"),
+    );
+    for (const [, target] of readme.matchAll(/\]\(([^)]+)\)|(?:src|srcset)="([^"]+)"/g)) {
+      if (!target || target.startsWith("http")) continue;
+      if (target.startsWith("#")) expect(headings).to.include(target.slice(1));
+      else readFileSync(join(root, target));
+    }
+  });
+
+  it("has examples in TypeScript that compile under the project's strict settings", async () => {
+    const folder = writeExamples();
+    const config = join(folder, "tsconfig.json");
+    writeFileSync(
+      config,
+      JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions: { rootDir: root }, include: ["*.ts"] }),
+    );
+    await promisify(execFile)(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", config]).catch(
+      ({ stdout }: { stdout: string }) => expect.fail(stdout),
+    );
+  });
+
+  it("has an auction that works as pasted", async () => {
+    const folder = writeExamples();
+    const port = await portOf(run(join(folder, "auction.ts")));
+    const bidder = join(folder, "bidder.ts");
+    writeFileSync(bidder, readFileSync(bidder, "utf8").replace("3001", port));
+    const lines = run(bidder);
+
+    expect((await lines.next()).value).to.equal("the highest bid for the lamp is 0");
+    expect((await lines.next()).value).to.equal("the highest bid for the lamp is 10");
+  });
+
+  it("has a client in Python that works as pasted", async function () {
+    const python = pythonOrSkip(this);
+    const folder = writeExamples();
+    const demo = spawn(process.execPath, ["-r", "ts-node/register", "backend/server.ts"], {
+      cwd: root,
+      env: { ...process.env, PORT: "0", REDIS_URL: "" },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    atTheEnd(() => demo.kill());
+    const first = await createInterface(demo.stdout)[Symbol.asyncIterator]().next();
+    const url = String(first.value).match(/http:\S+/)![0];
+
+    const { stdout } = await promisify(execFile)(python, [join(folder, "chat.py"), url], { timeout: 15_000 });
+    expect(stdout).to.equal("created 1\n");
+  });
+});
