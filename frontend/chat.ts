@@ -123,9 +123,7 @@ function followChat(socket: Socket<ChatServerEvents>, name: string): void {
     origin.className = topic.created ? "created" : "joined";
     origin.replaceChildren(
       make("strong", "", topic.created ? "You created this namespace." : "You joined this namespace."),
-      topic.created
-        ? " It did not exist until your handshake asked for it: you are its first peer. Open this address in a second tab, and see it found."
-        : " It was already there: an earlier peer’s handshake created it.",
+      howItCame(topic),
     );
     showPeers(topic.peers);
     if (!before) note(`You are here, as ${name}.`);
@@ -146,6 +144,12 @@ function followChat(socket: Socket<ChatServerEvents>, name: string): void {
     time.dateTime = at;
     append(make("p", "said", make("strong", "", from), " ", time, make("span", "text", text)));
   });
+}
+
+function howItCame({ created, peers }: { created: boolean; peers: number }): string {
+  if (!created) return " It was already there: an earlier peer’s handshake created it.";
+  if (peers > 1) return " It was not on this server until your handshake asked for it; the others use another one.";
+  return " It did not exist until your handshake asked for it: you are its first peer. Open this address in a second tab, and see it found.";
 }
 
 function showPeers(n: number): void {

@@ -3,7 +3,7 @@
 import { expect } from "chai";
 import { Server, type Socket as ServerSocket } from "socket.io";
 import ioHandler from "../backend/io-handler";
-import { join, next, onEachTransport, open, peersOf, startServer, until } from "./support/harness";
+import { join, next, onEachTransport, open, openPlain, peersOf, startServer, until } from "./support/harness";
 
 const CHAT = "/category/1/item/2/chat";
 
@@ -117,6 +117,14 @@ describe("the pattern", () => {
       ["auction", "lamp"],
       ["anything", CHAT.slice(1)],
     ]);
+  });
+
+  it("a name without a leading slash is no namespace's, even where a pattern matches it", async () => {
+    const { url, created } = await startServer({ routes: { room: /^\/?room-\d+$/ } });
+    const [bootstrap] = openPlain(url, ["/"], { query: { ns: "room-1" } });
+    expect(await next(bootstrap!, "refused")).to.deep.equal([{ err: "no route matches room-1" }]);
+    await join(url, "room-1");
+    expect(created).to.deep.equal(["/room-1"]);
   });
 
   it("namespace.created comes with its creator, before any peer is in the namespace", async () => {
