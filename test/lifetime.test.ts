@@ -209,6 +209,28 @@ onEachTransport("the lifetime of a namespace", (transports) => {
 });
 
 describe("the lifetime of a namespace", () => {
+  it("it is held by a peer that joined directly and was recovered past the middlewares", async () => {
+    const within = 400;
+    const { io, ee, url, namespaces, calm } = await startServer({
+      io: { connectionStateRecovery: { maxDisconnectionDuration: within } },
+      retireAfter: within,
+    });
+    ee.on("dynamic.group.chat", (socket) => socket.emit("welcome"));
+    const creator = await join(url, CHAT);
+    const [direct] = openPlain(url, [CHAT]);
+    await next(direct!, "welcome");
+    creator.disconnect();
+    direct!.io.engine.close();
+    await joined(direct!);
+    expect(direct!.recovered).to.equal(true);
+
+    await pause(2 * within); // nobody else holds it
+    expect(namespaces()).to.deep.equal([CHAT]);
+    expect(io.of(CHAT).sockets.size).to.equal(1);
+    direct!.disconnect();
+    await calm();
+  });
+
   it("with retireAfter: Infinity a namespace stays, as in the article", async () => {
     const { io, url, namespaces } = await startServer({ retireAfter: Infinity });
     const peer = await join(url, CHAT);
