@@ -135,8 +135,10 @@ onEachTransport("connect()", (transports) => {
     const { io, url, created, calm } = await startServer();
     const socket = await join(url, CHAT, { transports });
     const events = record(socket);
+    const ended = next<[{ nsp: string }]>(socket.io as never, "packet");
     io.disconnectSockets();
-    await until(() => io.sockets.sockets.size === 0);
+    expect((await ended)[0].nsp).to.equal("/");
+    await pause(0); // until the client has dealt with that packet
 
     socket.io.engine.close();
     await next(socket, "connect");
