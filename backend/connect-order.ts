@@ -2,7 +2,7 @@
 //
 // Socket.IO 2 connected every client to the default namespace by itself and kept its other CONNECT packets until that
 // was done; the article stands on it. Socket.IO 4 answers each CONNECT as it comes, and refuses the one for a
-// namespace that its neighbour in the same handshake was about to create. This room keeps such a CONNECT until the
+// namespace that its neighbour in the same handshake was about to create. This module keeps such a CONNECT until the
 // default namespace has decided about those whose `?ns=` asks for the same name.
 
 import type { Server, Socket } from "socket.io";
@@ -16,24 +16,31 @@ const OUT_OF_ORDER_WITHIN = 1000;
 
 /** A connection that the default namespace has not decided about. */
 interface Arrival {
+  /** What it asks for. */
+  name: string;
   /** Its CONNECT for the default namespace has come, so that there will be a verdict. */
   asked: boolean;
   /** Called with the verdict. */
-  waiting: (() => void)[];
+  waitingForVerdict: (() => void)[];
 }
 
 /** Those whose `?ns=` asks for the same namespace. */
 interface Crowd {
   arrivals: Map<Connection, Arrival>;
   /** Called when the namespace exists, or when nobody is left who could create it. */
-  waiting: (() => void)[];
-  patience?: NodeJS.Timeout;
+  waitingForNamespace: (() => void)[];
+  patience: NodeJS.Timeout | undefined;
 }
+
+/** What became of a connection; `"unasked"`: it has not asked for the default namespace, and nobody waits any longer. */
+type Verdict = "let in" | "refused" | "gone" | "unasked";
 
 /** Knows who is on the way into the default namespace of a server, and what they asked for. */
 export class ConnectOrder {
+  private readonly arrivals = new Map<Connection, Arrival>();
   private readonly crowds = new Map<string, Crowd>();
-  private readonly refused = new WeakSet<Connection>();
+  /** The connections that the default namespace has refused, and what they had asked for. */
+  private readonly refused = new WeakMap<Connection, string>();
 
   /** What everybody on the way in does when its connection closes; one function for them all is cheaper than closures. */
   private readonly leave: (this: Connection) => void;
@@ -41,7 +48,7 @@ export class ConnectOrder {
   constructor(private readonly io: Server) {
     const order = this;
     this.leave = function () {
-      order.decide(this, true);
+      order.decide(this, "gone");
     };
     onConnection(io, (conn) => this.arrive(conn));
     onMiddlewares(io.sockets, {
@@ -49,11 +56,11 @@ export class ConnectOrder {
         const arrival = this.arrive(conn);
         if (arrival) arrival.asked = true;
       },
-      refused: ({ conn }) => this.decide(conn, true),
+      refused: ({ conn }) => this.decide(conn, "refused"),
     });
     io.on("connection", (socket) => {
       if (joinedTwice(socket)) socket.conn.close(); // what Socket.IO does about a repeated CONNECT that comes later
-      process.nextTick(() => this.decide(socket.conn, false)); // the other listeners come first: one creates
+      process.nextTick(() => this.decide(socket.conn, "let in")); // the other listeners come first: one creates
     });
     // Socket.IO asks this function for every name that the server does not know. It never creates: by the time it
     // says yes, the namespace is there.
@@ -75,12 +82,10 @@ export class ConnectOrder {
   async verdict(name: string): Promise<void> {
     const crowd = this.crowds.get(name);
     if (!crowd) return;
-
-    crowd.patience ??= setTimeout(() => {
-      crowd.patience = undefined;
-      for (const [conn, { asked }] of crowd.arrivals) if (!asked) this.decide(conn, false);
-    }, OUT_OF_ORDER_WITHIN);
-    return new Promise((resolve) => crowd.waiting.push(resolve));
+    return new Promise((resolve) => {
+      crowd.waitingForNamespace.push(resolve);
+      this.losePatience(crowd);
+    });
   }
 
   /**
@@ -88,44 +93,59 @@ export class ConnectOrder {
    * let it in. One that asks for it by no `?ns=` has nothing to wait for.
    */
   readonly middleware = ({ conn, nsp }: Socket, next: (err?: Error) => void): void => {
-    const arrival = this.crowds.get(nsp.name)?.arrivals.get(conn);
+    const arrival = this.arrivals.get(conn);
     const enter = () => {
-      const refused = this.refused.has(conn) && askedFor(conn) === nsp.name;
-      next(refused ? new Error("refused by the default namespace") : undefined);
+      next(this.refused.get(conn) === nsp.name ? new Error("refused by the default namespace") : undefined);
     };
-    if (arrival?.asked) arrival.waiting.push(enter);
+    if (arrival?.asked && arrival.name === nsp.name) arrival.waitingForVerdict.push(enter);
     else enter();
   };
 
   private arrive(conn: Connection): Arrival | undefined {
     const name = askedFor(conn);
-    if (!name || conn.readyState === "closed") return;
+    if (!name || conn.readyState === "closed") return undefined;
 
-    let crowd = this.crowds.get(name);
-    if (!crowd) this.crowds.set(name, (crowd = { arrivals: new Map(), waiting: [] }));
-    let arrival = crowd.arrivals.get(conn);
+    let arrival = this.arrivals.get(conn);
     if (!arrival) {
-      crowd.arrivals.set(conn, (arrival = { asked: false, waiting: [] }));
+      this.arrivals.set(conn, (arrival = { name, asked: false, waitingForVerdict: [] }));
+      let crowd = this.crowds.get(name);
+      if (!crowd) {
+        this.crowds.set(name, (crowd = { arrivals: new Map(), waitingForNamespace: [], patience: undefined }));
+      }
+      crowd.arrivals.set(conn, arrival);
       conn.on("close", this.leave);
     }
     return arrival;
   }
 
-  private decide(conn: Connection, refused: boolean): void {
-    const name = askedFor(conn);
-    const crowd = this.crowds.get(name ?? "");
-    const arrival = crowd?.arrivals.get(conn);
-    if (!name || !crowd || !arrival) return;
+  private decide(conn: Connection, verdict: Verdict): void {
+    const arrival = this.arrivals.get(conn);
+    const crowd = arrival && this.crowds.get(arrival.name);
+    if (!crowd) return;
+    const { name } = arrival;
 
+    this.arrivals.delete(conn);
     crowd.arrivals.delete(conn);
     conn.off("close", this.leave);
-    if (refused) this.refused.add(conn);
-    else this.refused.delete(conn);
-    for (const goOn of arrival.waiting) goOn();
+    if (verdict === "refused") this.refused.set(conn, name);
+    else if (verdict === "let in") this.refused.delete(conn);
+
+    for (const goOn of arrival.waitingForVerdict) goOn();
     if (crowd.arrivals.size === 0) {
       this.crowds.delete(name);
       clearTimeout(crowd.patience);
     }
-    if (crowd.arrivals.size === 0 || knows(this.io, name)) for (const goOn of crowd.waiting.splice(0)) goOn();
+    if (crowd.arrivals.size === 0 || knows(this.io, name)) {
+      for (const goOn of crowd.waitingForNamespace.splice(0)) goOn();
+    }
+  }
+
+  /** As long as somebody waits, those who do not ask for the default namespace are not waited for much longer. */
+  private losePatience(crowd: Crowd): void {
+    crowd.patience ??= setTimeout(() => {
+      crowd.patience = undefined;
+      for (const [conn, { asked }] of crowd.arrivals) if (!asked) this.decide(conn, "unasked");
+      if (crowd.waitingForNamespace.length > 0) this.losePatience(crowd);
+    }, OUT_OF_ORDER_WITHIN);
   }
 }

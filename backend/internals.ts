@@ -53,9 +53,22 @@ export function stopSweepingOnClose(io: Server): void {
   };
 }
 
-/** The `?ns=` of a connection's handshake, as Engine.IO parsed it: where it is repeated, the last one. */
-export function askedFor({ request }: { request: IncomingMessage }): string | undefined {
-  return (request as IncomingMessage & { _query: Record<string, string | undefined> })._query["ns"];
+/**
+ * The `?ns=` of a connection's handshake, as Engine.IO parsed it: where it is repeated, the last one. WebTransport has no
+ * request, and so no query.
+ */
+export function askedFor({ request }: Connection): string | undefined {
+  type Parsed = IncomingMessage & { _query: Record<string, string | undefined> };
+  return (request as Parsed | null)?._query["ns"];
+}
+
+/**
+ * Emits to one peer past the adapter. With connection state recovery the adapter keeps what is emitted, for a peer that
+ * comes back; this is for what would only fill the memory.
+ */
+export function emitUnkept(socket: Socket, event: string, argument: unknown): void {
+  const EVENT = 2; // of Socket.IO's protocol
+  socket["packet"]({ type: EVENT, data: [event, argument] });
 }
 
 /** Whether this peer is in its namespace twice, as after two CONNECT packets that came together. */

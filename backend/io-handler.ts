@@ -5,7 +5,7 @@ import { EventEmitter } from "node:events";
 import type { Namespace, Server, Socket } from "socket.io";
 import { ConnectOrder } from "./connect-order";
 import { Lifetime, LONGEST_RETIRE_AFTER } from "./lifetime";
-import { knows, stopSweepingOnClose } from "./internals";
+import { emitUnkept, knows, stopSweepingOnClose } from "./internals";
 
 /** A table of routes: the name of each, and the pattern that its namespaces match from end to end. */
 export type Routes = Record<string, RegExp>;
@@ -26,7 +26,8 @@ export interface IoHandlerOptions<R extends Routes> {
 /**
  * The events of the emitter that {@link ioHandler} returns, for its routes; a misspelt one does not compile.
  *
- * - `dynamic.group.<route>`: a peer has joined a namespace of this route; the captures are the pattern's groups.
+ * - `dynamic.group.<route>`: a peer has joined a namespace of this route; the captures are the pattern's groups
+ *   (`undefined` for one that took no part in the match: declare it `string | undefined`).
  * - `namespace.created`: `creator`, a socket of the default namespace, has asked for a namespace that was not there.
  *   Nobody is in it yet: the place for `namespace.use(...)`.
  * - `namespace.retired`: nobody has held it for `retireAfter` ms, and the server has forgotten it.
@@ -40,7 +41,7 @@ export type RouteEvents<Route extends string> = {
 };
 
 /**
- * Creates the namespaces of a Socket.IO server when their first peer asks for them.
+ * Creates the namespaces of a Socket.IO server when their first peer asks for them. Call it once for each server.
  *
  * A peer that asks for no namespace, or for one that no route matches, receives the event `refused` with `{ err }`
  * on the default namespace and is disconnected. A namespace that the application made itself is left alone.
@@ -51,11 +52,11 @@ export type RouteEvents<Route extends string> = {
  * @throws TypeError for a pattern with the flag `g` or `y`, RangeError for a `retireAfter` that is no time
  */
 export default function ioHandler<R extends Routes = typeof routes>(io: Server, options: IoHandlerOptions<R> = {}) {
-  const { routes: table = routes, retireAfter = 0 } = options;
+  const { routes: table = routes, retireAfter = 0 } = options; // the application's routes, or the article's
   checkOptions(table, retireAfter);
 
   const ee = new EventEmitter<RouteEvents<string>>();
-  const namespacesCreated = new Map<string, Lifetime>(); // will store the existing namespaces
+  const namespacesCreated = new Map<string, Lifetime>(); // will store the existing namespaces, and who holds them
   const order = new ConnectOrder(io); // the default namespace goes first, as it did in Socket.IO 2
   if (io._opts.connectionStateRecovery) stopSweepingOnClose(io); // or what is retired would stay in memory
 
@@ -91,13 +92,15 @@ export default function ioHandler<R extends Routes = typeof routes>(io: Server, 
     namespacesCreated.get(ns)?.hold(socket.conn); // as long as this peer is here, so is the namespace
   });
 
-  return ee as EventEmitter<RouteEvents<keyof R & string>>; // the names of the table, for the compiler
+  return ee as EventEmitter<RouteEvents<keyof R & string>>; // inside, any name is a route; outside, those of the table
 }
 
 /** The first route that matches, with the captures of its pattern. */
 function findRoute(table: Routes, ns: string) {
+  if (!ns.startsWith("/")) return []; // every namespace's name does
+
   for (const [name, pattern] of Object.entries(table)) {
-    const matches = ns.startsWith("/") && ns.match(pattern); // the name of every namespace begins with a slash
+    const matches = ns.match(pattern);
     if (matches) return [name, matches] as const;
   }
   return [];
@@ -105,7 +108,7 @@ function findRoute(table: Routes, ns: string) {
 
 /** Tells a peer why it cannot stay, then closes its connection. */
 function refuse(socket: Socket, err: string) {
-  socket.emit("refused", { err });
+  emitUnkept(socket, "refused", { err });
   socket.disconnect(true);
 }
 

@@ -14,7 +14,7 @@ export const LONGEST_RETIRE_AFTER = 2 ** 31 - 1;
 /** Counts who holds a namespace, and retires it when that has been nobody for a while. */
 export class Lifetime {
   private readonly holders = new Set<Connection>();
-  private countdown?: NodeJS.Timeout;
+  private countdown: NodeJS.Timeout | undefined;
   /** What every holder does when it closes; one function for them all, since it stays with each of them. */
   private readonly letGo: (this: Connection) => void;
 
@@ -64,8 +64,9 @@ export class Lifetime {
 
   private async retire(): Promise<void> {
     const countdown = this.countdown;
+    // somebody on the way in may be about to hold it
     while (this.order.expects(this.namespace.name)) await this.order.verdict(this.namespace.name);
-    if (this.holders.size > 0 || countdown !== this.countdown) return;
+    if (this.holders.size > 0 || countdown !== this.countdown) return; // held meanwhile: another countdown decides
 
     forget(this.namespace);
     this.onRetired();

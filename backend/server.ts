@@ -3,7 +3,7 @@
 import { createServer } from "node:http";
 import { join } from "node:path";
 import express from "express";
-import { Server, type Namespace } from "socket.io";
+import { Server, type Namespace, type Socket } from "socket.io";
 import type { Cluster } from "./adapter";
 import { chat } from "./chat";
 import ioHandler, { routes } from "./io-handler";
@@ -31,7 +31,7 @@ export function chatServer(comeBackWithin = COME_BACK_WITHIN, cluster?: Cluster)
   // we attach the connection listeners of io-handler
   const ee = ioHandler(io, { retireAfter: cluster ? 0 : comeBackWithin });
   cluster?.serve(io, ee);
-  const creators = new WeakMap<Namespace, unknown>();
+  const creators = new WeakMap<Namespace, Socket["conn"]>(); // the connection that asked for each
 
   ee.on("namespace.created", (namespace, _route, creator) => {
     creators.set(namespace, creator.conn);

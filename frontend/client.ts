@@ -11,11 +11,12 @@ import { io, type ManagerOptions, type Socket, type SocketOptions } from "socket
  * Events are those of Socket.IO. A refusal, by the server's handler or by a middleware of either namespace, is one
  * `connect_error` with the server's message and `data`; then `socket.active` is false and the connection is closed.
  *
- * @param serverIoUrl - the server's address, such as `http://localhost:3000`
+ * @param serverIoUrl - the server's address, such as `http://localhost:3000`, without a path or a query
  * @param namespace - the namespace's name, such as `/category/1/item/2/chat`
- * @param options - socket.io-client's own: `auth` goes to both namespaces, `query` is sent beside `ns`
+ * @param options - socket.io-client's own: `auth` goes to both namespaces (a function is called for each),
+ *   `query` is sent beside `ns`
  * @returns the peer's socket in the namespace
- * @throws TypeError for the default namespace
+ * @throws TypeError for the default namespace, and for a name with a comma, where Socket.IO's protocol ends names
  */
 export function connect(
   serverIoUrl: string,
@@ -23,7 +24,7 @@ export function connect(
   options: Partial<ManagerOptions & SocketOptions> = {},
 ): Socket {
   const ns = namespace.replace(/^\/*/, "/");
-  if (ns === "/") throw new TypeError("connect() needs the name of a namespace other than the default one");
+  if (ns === "/" || ns.includes(",")) throw new TypeError(`no peer can create a namespace with the name "${ns}"`);
 
   const bootstrap: Socket<{ refused: (reason: { err: string }) => void }> = io(serverIoUrl, {
     ...options,
@@ -33,27 +34,28 @@ export function connect(
   });
   const socket = bootstrap.io.socket(ns, options);
 
-  // The peer's socket leads and the one in the default namespace follows: it begins first and ends with the other, and
-  // what it is refused is the peer's to know. `destroy` is private, but every end of a socket comes through it.
-  const connect = socket.connect;
-  const destroy = socket["destroy"];
-  const begin = () => {
+  // The peer's socket leads, the one in the default namespace follows: it connects when the other does and ends with it,
+  // and what it is refused is the peer's to know. `destroy` is private, but every end of a socket comes through it.
+  const connectPeer = socket.connect;
+  const destroyPeer = socket["destroy"];
+  const startBootstrap = () => {
     bootstrap.auth = socket.auth;
     bootstrap.connect();
   };
   socket.connect = () => {
-    begin();
-    return connect.call(socket);
+    startBootstrap();
+    return connectPeer.call(socket);
   };
   socket["destroy"] = () => {
     bootstrap.disconnect();
-    destroy.call(socket);
+    destroyPeer.call(socket);
   };
-  bootstrap.io.on("reconnect_attempt", begin); // it may be that the server has ended the default namespace's alone
+  bootstrap.io.on("reconnect_attempt", startBootstrap); // the server may have disconnected it alone
 
   const fail = (err: Error) => {
     socket.disconnect();
-    socket["emitReserved"]("connect_error", err);
+    // a listener may connect again, and must not get the packets that came together with the refusal
+    queueMicrotask(() => socket["emitReserved"]("connect_error", err));
   };
   bootstrap.on("refused", ({ err }) => fail(new Error(err)));
   bootstrap.on("connect_error", (err) => {

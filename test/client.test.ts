@@ -115,6 +115,27 @@ onEachTransport("connect()", (transports) => {
     await joined(socket.connect());
   });
 
+  for (const where of ["a new namespace", "an existing one"]) {
+    it(`the listener of a connect_error may try again at once, for ${where}`, async () => {
+      const { url } = await startServer({
+        before: (io) =>
+          io.use((socket, done) =>
+            done(socket.handshake.auth["token"] === "b" ? undefined : new Error("members only")),
+          ),
+      });
+      if (where === "an existing one") await join(url, CHAT, { transports, auth: { token: "b" } });
+      const socket = open(url, CHAT, { transports, auth: { token: "a" } });
+      const events = record(socket);
+      socket.on("connect_error", () => {
+        socket.auth = { token: "b" };
+        socket.connect();
+      });
+
+      await next(socket, "connect");
+      expect(events).to.deep.equal(["connect_error: members only", "connect"]);
+    });
+  }
+
   it("a peer that the server disconnects keeps no connection open", async () => {
     const { io, ee, url, calm } = await startServer();
     ee.on("dynamic.group.chat", (socket) => socket.on("kick", () => socket.disconnect()));
@@ -245,9 +266,9 @@ onEachTransport("connect()", (transports) => {
 });
 
 describe("connect()", () => {
-  it("says at once that the default namespace is none that a peer can create", () => {
-    for (const namespace of ["", "/", "//"]) {
-      expect(() => open("http://localhost", namespace)).to.throw(TypeError, "default");
+  it("says at once which names no peer can create", () => {
+    for (const namespace of ["", "/", "//", "/a,b"]) {
+      expect(() => open("http://localhost", namespace), namespace).to.throw(TypeError, "no peer can create");
     }
   });
 

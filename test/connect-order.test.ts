@@ -8,6 +8,7 @@ import {
   joined,
   next,
   onEachTransport,
+  onTheWayIn,
   openPlain,
   pause,
   peersOf,
@@ -55,9 +56,7 @@ onEachTransport("the order of the two CONNECTs", (transports) => {
     const { io, url } = await startServer({ before: slowMiddleware });
     const creator = openPlain(url, ["/", CHAT], asked);
     await until(() => io.engine.clientsCount === 1);
-    await until(
-      () => (io.sockets as unknown as { _preConnectSockets: Map<string, unknown> })._preConnectSockets.size === 1,
-    );
+    await until(() => onTheWayIn(io) === 1);
 
     const [follower] = openPlain(url, [CHAT], { transports });
 
@@ -78,9 +77,7 @@ onEachTransport("the order of the two CONNECTs", (transports) => {
   it("a CONNECT is refused once those it waits for have gone", async () => {
     const { io, url } = await startServer({ before: (io) => slowMiddleware(io, 200) });
     const [creator] = openPlain(url, ["/"], asked);
-    await until(
-      () => (io.sockets as unknown as { _preConnectSockets: Map<string, unknown> })._preConnectSockets.size === 1,
-    );
+    await until(() => onTheWayIn(io) === 1);
     const [follower] = openPlain(url, [CHAT], { transports });
     await until(() => io.engine.clientsCount === 2);
 
@@ -110,6 +107,39 @@ onEachTransport("the order of the two CONNECTs", (transports) => {
     const [err] = await next<[Error]>(alone!, "connect_error");
 
     expect(err.message).to.equal("Invalid namespace");
+  });
+
+  it("a connection that never asks for the default namespace keeps nobody waiting, whenever it came", async () => {
+    const { io, url } = await startServer({ before: (io) => slowMiddleware(io, 1300) });
+    io.of("/lobby");
+    const [refused] = openPlain(url, ["/"], { ...asked, auth: { refuse: true } });
+    await until(() => onTheWayIn(io) === 1);
+    const [waiting] = openPlain(url, [CHAT], { transports });
+    const answer = next<[Error]>(waiting!, "connect_error");
+    await next(waiting!.io as never, "open");
+    await pause(1100); // its patience has been tried once
+    const [idle] = openPlain(url, ["/lobby"], asked);
+    await joined(idle!);
+
+    await next(refused!, "connect_error");
+    expect((await answer)[0].message).to.equal("Invalid namespace");
+    expect(idle!.connected).to.equal(true);
+  });
+
+  it("an application that rewrites the query in a middleware keeps nobody waiting", async () => {
+    const { io, url, created } = await startServer();
+    io.use(({ handshake: { query } }, done) => {
+      query["ns"] = "/category/5/item/5/chat";
+      done();
+    });
+    const [bootstrap, peer] = openPlain(url, ["/", CHAT], asked);
+    const answer = next<[Error]>(peer!, "connect_error");
+
+    await joined(bootstrap!);
+    expect((await answer)[0].message).to.equal("Invalid namespace");
+    expect(created).to.deep.equal(["/category/5/item/5/chat"]);
+    const [stranger] = openPlain(url, [CHAT], { transports });
+    await next(stranger!, "connect_error");
   });
 
   it("a namespace that exists lets a peer in only after the default one has", async () => {

@@ -3,7 +3,7 @@
 import { expect } from "chai";
 import { Server, type Socket as ServerSocket } from "socket.io";
 import ioHandler from "../backend/io-handler";
-import { join, next, onEachTransport, open, openPlain, peersOf, startServer, until } from "./support/harness";
+import { join, joined, next, onEachTransport, open, openPlain, peersOf, startServer, until } from "./support/harness";
 
 const CHAT = "/category/1/item/2/chat";
 
@@ -164,8 +164,12 @@ describe("the pattern", () => {
     io.listen(0);
     try {
       const { port } = (io as unknown as { httpServer: { address(): { port: number } } }).httpServer.address();
-      for (const transports of [["polling"], ["websocket"]])
-        await join(`http://127.0.0.1:${port}`, CHAT, { transports });
+      const url = `http://127.0.0.1:${port}`;
+      for (const transports of [["polling"], ["websocket"]]) {
+        await join(url, CHAT, { transports });
+        const asked = { transports, query: { ns: "/category/2/item/2/chat" } };
+        await Promise.all(openPlain(url, ["/category/2/item/2/chat", "/"], asked).map(joined)); // the hard way round
+      }
       expect(created[0]).to.equal(CHAT);
     } finally {
       await io.close();

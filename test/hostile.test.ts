@@ -108,6 +108,15 @@ describe("a handshake that asks for nothing that a route matches", () => {
     expect(created).to.deep.equal([CHAT]);
   });
 
+  it("WebTransport, which has no query, is told that ns was not provided", async () => {
+    const { io, url } = await startServer();
+    // Engine.IO hands on such a connection without a request; a WebSocket's stands in for one here
+    io.engine.prependListener("connection", (conn: { request: unknown }) => {
+      conn.request = null;
+    });
+    expect((await speak(url, `ns=${CHAT}`, ["40"]))[2]).to.equal('42["refused",{"err":"ns not provided"}]');
+  });
+
   it("16 kB are refused by Node.js itself, and the process lives", async () => {
     const { url } = await startServer();
     expect((await poll(url, `ns=${"x".repeat(17_000)}`)).status).to.equal(431);
@@ -150,6 +159,16 @@ describe("packets that break the protocol", () => {
     });
   }
 
+  it("a CONNECT and a goodbye in one go keep nobody waiting", async () => {
+    const { url } = await startServer();
+    const { sid } = JSON.parse((await poll(url, `ns=${CHAT}`)).text.slice(1)) as { sid: string };
+    await poll(url, `ns=${CHAT}&sid=${sid}`, "40\x1e1");
+
+    const [stranger] = openPlain(url, [CHAT]);
+    const [err] = await next<[Error]>(stranger!, "connect_error");
+    expect(err.message).to.equal("Invalid namespace");
+  });
+
   it("events that only the server sends do nothing when a client sends them", async () => {
     const { ee, url } = await startServer();
     ee.on("dynamic.group.chat", (socket) => socket.on("ask", (ack: () => void) => ack()));
@@ -186,8 +205,9 @@ describe("packets that break the protocol", () => {
 });
 
 onEachTransport("a crowd of refused clients", (transports) => {
-  it("leaves no namespace, no connection and no name behind", async () => {
-    const { io, url, created, namespaces } = await startServer();
+  it("leaves no namespace, no connection and no name behind, also with connection state recovery", async () => {
+    const { io, url, created, namespaces } = await startServer({ io: { connectionStateRecovery: {} } });
+    const kept = () => (io.sockets.adapter as unknown as { packets: unknown[] }).packets.length;
     const refused = Array.from({ length: 100 }, (_, i) =>
       openPlain(url, ["/", `/wrong/${i}`], { transports, query: { ns: `/wrong/${i}` }, reconnection: false }),
     );
@@ -198,5 +218,6 @@ onEachTransport("a crowd of refused clients", (transports) => {
     expect(created).to.deep.equal([]);
     expect(namespaces()).to.deep.equal([]);
     expect(io.sockets.sockets.size).to.equal(0);
+    expect(kept()).to.equal(0);
   });
 });

@@ -9,6 +9,7 @@ import {
   joined,
   next,
   onEachTransport,
+  onTheWayIn,
   open,
   openPlain,
   pause,
@@ -132,9 +133,7 @@ onEachTransport("the lifetime of a namespace", (transports) => {
     const { io, url, created, retired, calm } = await startServer({ before: slow });
     const creator = await join(url, CHAT, { transports });
     const late = open(url, CHAT, { transports, auth: { slow: true } });
-    await until(
-      () => (io.sockets as unknown as { _preConnectSockets: Map<string, unknown> })._preConnectSockets.size === 1,
-    );
+    await until(() => onTheWayIn(io) === 1);
 
     creator.disconnect();
     await joined(late);
@@ -229,6 +228,34 @@ describe("the lifetime of a namespace", () => {
     expect(io.of(CHAT).sockets.size).to.equal(1);
     direct!.disconnect();
     await calm();
+  });
+
+  it("it is retired once, however often it was empty while somebody was on the way in", async () => {
+    const { io, url, retired, calm } = await startServer({
+      retireAfter: 50,
+      before: (io) =>
+        io.use(async (socket, done) => {
+          if (!socket.handshake.auth["slow"]) return done();
+          await pause(300);
+          done(new Error("not you"));
+        }),
+    });
+    const creator = await join(url, CHAT);
+    const late = open(url, CHAT, { auth: { slow: true } });
+    const refused = next(late, "connect_error");
+    await until(() => onTheWayIn(io) === 1);
+    creator.disconnect();
+    await pause(100); // it would be retired now
+    const [direct] = openPlain(url, [CHAT]);
+    await joined(direct!);
+    direct!.disconnect();
+    await pause(100); // and now again
+    expect(retired).to.deep.equal([]);
+
+    await refused;
+    await calm();
+    await pause(100);
+    expect(retired).to.deep.equal([CHAT]);
   });
 
   it("with retireAfter: Infinity a namespace stays, as in the article", async () => {

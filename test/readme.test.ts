@@ -21,9 +21,9 @@ function blocks(kind: "excerpt" | "example"): [string, string][] {
 /** Code in which only words and their order count, not how it is indented or wrapped. */
 const normal = (code: string) => code.replace(/\s+/g, " ").trim();
 
-/** Writes the examples into a folder beside `backend` and `frontend`, so that their imports work as pasted. */
-function writeExamples(): string {
-  const folder = mkdtempSync(join(root, "backend", ".example-"));
+/** Writes the examples into a folder below the one that the README says, since the two have settings of their own. */
+function writeExamples(parent: "backend" | "frontend" = "backend"): string {
+  const folder = mkdtempSync(join(root, parent, ".example-"));
   atTheEnd(() => rmSync(folder, { recursive: true }));
   for (const [path, code] of blocks("example")) {
     const moved = code
@@ -40,7 +40,7 @@ function writeExamples(): string {
 
 /** Runs a TypeScript file until the test ends; the lines that it prints come one by one. */
 function run(file: string) {
-  const child = spawn(process.execPath, ["-r", "ts-node/register", file], {
+  const child = spawn(process.execPath, [join(root, "node_modules/ts-node/dist/bin.js"), file], {
     cwd: root,
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -120,7 +120,7 @@ describe("the README", () => {
   it("has an auction that works as pasted", async () => {
     const folder = writeExamples();
     const port = await portOf(run(join(folder, "auction.ts")));
-    const bidder = join(folder, "bidder.ts");
+    const bidder = join(writeExamples("frontend"), "bidder.ts");
     writeFileSync(bidder, readFileSync(bidder, "utf8").replace("3001", port));
     const lines = run(bidder);
 

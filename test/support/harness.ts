@@ -136,6 +136,11 @@ export async function peersOf(io: Server, name: string, count: number): Promise<
   return [...(io._nsps.get(name)?.sockets.values() ?? [])];
 }
 
+/** How many peers are in the middlewares of the default namespace. */
+export function onTheWayIn(io: Server): number {
+  return (io.sockets as unknown as { _preConnectSockets: Map<string, unknown> })._preConnectSockets.size;
+}
+
 /** Resolves when a condition that no event announces has come true; rejects when that takes longer than 15 s. */
 export async function until(condition: () => boolean): Promise<void> {
   const deadline = Date.now() + 15_000;
