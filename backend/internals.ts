@@ -17,10 +17,10 @@ export function isCurrent(namespace: Namespace): boolean {
   return namespace.server._nsps.get(namespace.name) === namespace;
 }
 
-/** Removes a namespace from its server, and lets its adapter go. */
+/** Removes a namespace from its server, and lets its adapter go; one that fails to close must not end the process. */
 export function forget(namespace: Namespace): void {
-  namespace.server._nsps.delete(namespace.name);
-  void namespace.adapter.close();
+  if (isCurrent(namespace)) namespace.server._nsps.delete(namespace.name);
+  Promise.resolve(namespace.adapter.close()).catch(() => {});
 }
 
 /**

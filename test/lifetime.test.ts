@@ -258,6 +258,23 @@ describe("the lifetime of a namespace", () => {
     expect(retired).to.deep.equal([CHAT]);
   });
 
+  it("an adapter that fails to close ends nothing", async () => {
+    const { io, ee, url, calm } = await startServer();
+    ee.on("namespace.created", ({ adapter }) => {
+      adapter.close = () => Promise.reject(new Error("its server is away"));
+    });
+    const rejections: unknown[] = [];
+    const listener = (reason: unknown) => rejections.push(reason);
+    process.on("unhandledRejection", listener);
+    (await join(url, CHAT)).disconnect();
+    await calm();
+    await pause(10);
+    process.off("unhandledRejection", listener);
+
+    expect(rejections).to.deep.equal([]);
+    expect(io._nsps.has(CHAT)).to.equal(false);
+  });
+
   it("with retireAfter: Infinity a namespace stays, as in the article", async () => {
     const { io, url, namespaces } = await startServer({ retireAfter: Infinity });
     const peer = await join(url, CHAT);
