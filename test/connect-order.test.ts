@@ -115,13 +115,14 @@ onEachTransport("the order of the two CONNECTs", (transports) => {
     const [refused] = openPlain(url, ["/"], { ...asked, auth: { refuse: true } });
     await until(() => onTheWayIn(io) === 1);
     const [waiting] = openPlain(url, [CHAT], { transports });
+    const verdict = next(refused!, "connect_error");
     const answer = next<[Error]>(waiting!, "connect_error");
     await next(waiting!.io as never, "open");
     await pause(1100); // its patience has been tried once
     const [idle] = openPlain(url, ["/lobby"], asked);
     await joined(idle!);
 
-    await next(refused!, "connect_error");
+    await verdict;
     expect((await answer)[0].message).to.equal("Invalid namespace");
     expect(idle!.connected).to.equal(true);
   });
