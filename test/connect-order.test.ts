@@ -53,7 +53,7 @@ onEachTransport("the order of the two CONNECTs", (transports) => {
   }
 
   it("a CONNECT waits for somebody else who is on the way in to create the namespace", async () => {
-    const { io, url } = await startServer({ before: slowMiddleware });
+    const { io, url } = await startServer({ before: (io) => slowMiddleware(io, 300) });
     const creator = openPlain(url, ["/", CHAT], asked);
     await until(() => io.engine.clientsCount === 1);
     await until(() => onTheWayIn(io) === 1);
@@ -75,7 +75,7 @@ onEachTransport("the order of the two CONNECTs", (transports) => {
   });
 
   it("a CONNECT is refused once those it waits for have gone", async () => {
-    const { io, url } = await startServer({ before: (io) => slowMiddleware(io, 200) });
+    const { io, url } = await startServer({ before: (io) => slowMiddleware(io, 400) });
     const [creator] = openPlain(url, ["/"], asked);
     await until(() => onTheWayIn(io) === 1);
     const [follower] = openPlain(url, [CHAT], { transports });

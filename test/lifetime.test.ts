@@ -127,7 +127,7 @@ onEachTransport("the lifetime of a namespace", (transports) => {
   it("it is held by a peer that is on the way through a slow middleware of the default namespace", async () => {
     const slow = (io: Server) =>
       io.use(async (socket, done) => {
-        if (socket.handshake.auth["slow"]) await pause(100);
+        if (socket.handshake.auth["slow"]) await pause(300);
         done();
       });
     const { io, url, created, retired, calm } = await startServer({ before: slow });
@@ -188,8 +188,10 @@ onEachTransport("the lifetime of a namespace", (transports) => {
     for (let time = 1; time <= 10; time++) {
       const missed: number[] = [];
       socket.on("news", (n: number) => missed.push(n));
+      const [peer] = await peersOf(io, CHAT, 1);
+      const gone = next(peer as never, "disconnect");
       socket.io.engine.close();
-      await peersOf(io, CHAT, 0);
+      await gone; // it is back in a moment
       io.of(CHAT).emit("news", time);
       io.of(CHAT).emit("news", -time);
       if (!socket.connected) await next(socket, "connect");
@@ -209,7 +211,7 @@ onEachTransport("the lifetime of a namespace", (transports) => {
 
 describe("the lifetime of a namespace", () => {
   it("it is held by a peer that joined directly and was recovered past the middlewares", async () => {
-    const within = 400;
+    const within = 1000;
     const { io, ee, url, namespaces, calm } = await startServer({
       io: { connectionStateRecovery: { maxDisconnectionDuration: within } },
       retireAfter: within,
@@ -236,7 +238,7 @@ describe("the lifetime of a namespace", () => {
       before: (io) =>
         io.use(async (socket, done) => {
           if (!socket.handshake.auth["slow"]) return done();
-          await pause(300);
+          await pause(1000);
           done(new Error("not you"));
         }),
     });
