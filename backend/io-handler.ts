@@ -3,9 +3,9 @@
 
 import { EventEmitter } from "node:events";
 import type { Namespace, Server, Socket } from "socket.io";
-import { ConnectOrder } from "./connect-order";
-import { Lifetime, LONGEST_RETIRE_AFTER } from "./lifetime";
-import { emitUnkept, knows, stopSweepingOnClose } from "./internals";
+import { ConnectOrder } from "./namespaces/connect-order";
+import { Lifetime, LONGEST_RETIRE_AFTER } from "./namespaces/lifetime";
+import { emitUnkept, knows, stopSweepingOnClose } from "./namespaces/internals";
 
 /** A table of routes: the name of each, and the pattern that its namespaces match from end to end. */
 export type Routes = Record<string, RegExp>;

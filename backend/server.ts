@@ -4,16 +4,16 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import express from "express";
 import { Server, type Namespace, type Socket } from "socket.io";
-import type { Cluster } from "./adapter";
-import { chat } from "./chat";
+import type { Cluster } from "./cluster/cluster";
+import { chat } from "./demo/chat";
 import ioHandler, { routes } from "./io-handler";
-import { joinCluster, listen } from "./listen";
-import { lobby } from "./lobby";
+import { joinCluster, listen } from "./demo/listen";
+import { lobby } from "./demo/lobby";
 
 /** Milliseconds in which a peer that lost its connection comes back to what it missed, and finds its namespace. */
 const COME_BACK_WITHIN = 10_000;
 
-const frontend = join(__dirname, "../frontend");
+const page = join(__dirname, "../frontend/page");
 
 /**
  * Builds the demo server; it does not listen yet.
@@ -42,11 +42,11 @@ export function chatServer(comeBackWithin = COME_BACK_WITHIN, cluster?: Cluster)
   });
   lobby(io, ee);
 
-  app.get("/", (_request, response) => response.sendFile(join(frontend, "index.html")));
+  app.get("/", (_request, response) => response.sendFile(join(page, "index.html")));
   // the page of a namespace has the path that is the namespace's name, so that its address can be shared
-  app.get(routes.chat, (_request, response) => response.sendFile(join(frontend, "chat.html")));
-  app.get("/style.css", (_request, response) => response.sendFile(join(frontend, "style.css")));
-  app.use("/js", express.static(join(frontend, "dist/frontend"), { index: false }));
+  app.get(routes.chat, (_request, response) => response.sendFile(join(page, "chat.html")));
+  app.get("/style.css", (_request, response) => response.sendFile(join(page, "style.css")));
+  app.use("/js", express.static(join(page, "dist/frontend"), { index: false }));
 
   return { server, io, ee };
 }

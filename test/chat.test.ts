@@ -3,7 +3,13 @@
 import { expect } from "chai";
 import type { AddressInfo } from "node:net";
 import type { Socket } from "socket.io-client";
-import type { Answer, ChatClientEvents, ChatServerEvents, LobbyServerEvents, NamespaceInfo } from "../backend/events";
+import type {
+  Answer,
+  ChatClientEvents,
+  ChatServerEvents,
+  LobbyServerEvents,
+  NamespaceInfo,
+} from "../backend/demo/events";
 import { chatServer } from "../backend/server";
 import { atTheEnd, next, onEachTransport, open, openPlain, until } from "./support/harness";
 

@@ -7,8 +7,8 @@ import { join as path } from "node:path";
 import { expect } from "chai";
 import type { Socket } from "socket.io-client";
 import { io } from "socket.io-client";
-import { Cluster } from "../backend/adapter";
-import { chat } from "../backend/chat";
+import { Cluster } from "../backend/cluster/cluster";
+import { chat } from "../backend/demo/chat";
 import { chatServer } from "../backend/server";
 import {
   atTheEnd,
@@ -540,7 +540,7 @@ describe("a cluster", () => {
 
     it("without REDIS_URL nothing of Redis is loaded", async () => {
       const script = `
-        require("./backend/listen").joinCluster().then((cluster) => {
+        require("./backend/demo/listen").joinCluster().then((cluster) => {
           const { server, io } = require("./backend/server").chatServer(undefined, cluster);
           console.log(Object.keys(require.cache).filter((file) => /redis/.test(file)).length, String(cluster));
         });`;

@@ -3,7 +3,7 @@
 import type { Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Server } from "socket.io";
-import type { Cluster } from "./adapter";
+import type { Cluster } from "../cluster/cluster";
 
 /** Milliseconds that the peers get to close their connections, once the process is to end. */
 const CLOSE_WITHIN = 2000;
@@ -17,7 +17,7 @@ export async function joinCluster(): Promise<Cluster | undefined> {
   const { REDIS_URL: url } = process.env;
   if (!url) return undefined;
 
-  const { Cluster } = require("./adapter") as typeof import("./adapter"); // not before it is needed
+  const { Cluster } = require("../cluster/cluster") as typeof import("../cluster/cluster"); // not before it is needed
   return Cluster.join(url).catch(({ message }: Error) => {
     fail(message);
     process.exit();

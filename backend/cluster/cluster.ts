@@ -10,8 +10,8 @@ import { setImmediate as tick, setTimeout as pause } from "node:timers/promises"
 import { createShardedAdapter } from "@socket.io/redis-adapter";
 import { createClient } from "redis";
 import type { Namespace, Server } from "socket.io";
-import { knows } from "./internals";
-import type { RouteEvents } from "./io-handler";
+import { knows } from "../namespaces/internals";
+import type { RouteEvents } from "../io-handler";
 
 /** Milliseconds from one look whether Redis is still there to the next, and from one attempt to find it again. */
 const LOOK_EVERY = 1000;

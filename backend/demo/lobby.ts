@@ -7,8 +7,8 @@
 import type { EventEmitter } from "node:events";
 import type { Namespace, Server } from "socket.io";
 import type { LobbyServerEvents } from "./events";
-import { emitUnkept } from "./internals";
-import type { RouteEvents } from "./io-handler";
+import { emitUnkept } from "../namespaces/internals";
+import type { RouteEvents } from "../io-handler";
 
 /**
  * Tells everybody in `/lobby` which namespaces live on this server, as they come and go, with their number of peers.

@@ -2,9 +2,9 @@
 
 import { join as path } from "node:path";
 import type { Browser } from "playwright-core";
-import { arrive, join, lacksChromium, openBrowser, say, startDemo } from "./support/browser";
+import { arrive, join, lacksChromium, openBrowser, say, startDemo } from "./browser";
 
-const folder = path(__dirname, "../frontend/screenshots");
+const folder = path(__dirname, "../../frontend/page/screenshots");
 
 async function main(): Promise<void> {
   const lack = lacksChromium();

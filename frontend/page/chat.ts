@@ -1,8 +1,8 @@
 // chat.ts: the page of a namespace. It asks for a name, connects, and shows what happens.
 
 import type { Socket } from "socket.io-client";
-import type { ChatClientEvents, ChatServerEvents } from "../backend/events.js";
-import { connect } from "./client.js";
+import type { ChatClientEvents, ChatServerEvents } from "../../backend/demo/events.js";
+import { connect } from "../client.js";
 import { count, find, make } from "./dom.js";
 import { watchHandshake } from "./handshake.js";
 import { lastName, nameOfThisTab, rememberName } from "./name.js";

@@ -1,7 +1,7 @@
 // landing.ts: the landing page. A form that leads to a chat, and the namespaces that live on this server now.
 
 import { io, type Socket } from "socket.io-client";
-import type { LobbyServerEvents, NamespaceInfo } from "../backend/events.js";
+import type { LobbyServerEvents, NamespaceInfo } from "../../backend/demo/events.js";
 import { count, find, make } from "./dom.js";
 import { lastName, rememberName } from "./name.js";
 
