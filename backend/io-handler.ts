@@ -1,11 +1,11 @@
-// io-handler.ts: the article's file. A peer connects to the default namespace with `?ns=/category/1/item/2/chat`
-// in its handshake query, and the first one to ask for a namespace creates it.
+// io-handler.ts: the article's file. A peer connects with `?ns=/category/1/item/2/chat` in its handshake query, and the
+// first one to ask for a namespace creates it.
 
 import { EventEmitter } from "node:events";
 import type { Namespace, Server, Socket } from "socket.io";
 import { ConnectOrder } from "./namespaces/connect-order";
-import { Lifetime, LONGEST_RETIRE_AFTER } from "./namespaces/lifetime";
-import { emitUnkept, knows, stopSweepingOnClose } from "./namespaces/internals";
+import { namespacesOf } from "./namespaces/internals";
+import { Lifetimes, LONGEST_RETIRE_AFTER } from "./namespaces/lifetime";
 
 /** A table of routes: the name of each, and the pattern that its namespaces match from end to end. */
 export type Routes = Record<string, RegExp>;
@@ -28,13 +28,14 @@ export interface IoHandlerOptions<R extends Routes> {
  *
  * - `dynamic.group.<route>`: a peer has joined a namespace of this route; the captures are the pattern's groups
  *   (`undefined` for one that took no part in the match: declare it `string | undefined`).
- * - `namespace.created`: `creator`, a socket of the default namespace, has asked for a namespace that was not there.
- *   Nobody is in it yet: the place for `namespace.use(...)`.
+ * - `namespace.created`: a namespace of this route is new, and nobody is in it yet: the place for `namespace.use(...)`,
+ *   which must be called at once and not after an `await`. `creator` is the socket of the default namespace whose
+ *   handshake asked for it, `undefined` where the application called `io.of(name)`.
  * - `namespace.retired`: nobody has held it for `retireAfter` ms, and the server has forgotten it.
  */
 export type RouteEvents<Route extends string> = {
   [event in `dynamic.group.${Route}` | "namespace.created" | "namespace.retired"]: event extends "namespace.created"
-    ? [namespace: Namespace, route: Route, creator: Socket]
+    ? [namespace: Namespace, route: Route, creator: Socket | undefined]
     : event extends "namespace.retired"
       ? [namespace: Namespace, route: Route]
       : [socket: Socket, ...captures: string[]];
@@ -43,73 +44,83 @@ export type RouteEvents<Route extends string> = {
 /**
  * Creates the namespaces of a Socket.IO server when their first peer asks for them. Call it once for each server.
  *
- * A peer that asks for no namespace, or for one that no route matches, receives the event `refused` with `{ err }`
- * on the default namespace and is disconnected. A namespace that the application made itself is left alone.
+ * A peer that asks for no namespace, or for one that no route matches, is told why and disconnected: its CONNECT is
+ * answered with the reason, or it receives the event `refused` with `{ err }` where it connected to the default
+ * namespace itself. A namespace that the server has already is the application's: its peers are handed over too, if a
+ * route matches its name, but it is never retired.
  *
  * @param io - the server; everything remembered here belongs to this call
  * @param options - routes of the application's own, and how long a namespace outlives its last peer
  * @returns an emitter of {@link RouteEvents}
- * @throws TypeError for a pattern with the flag `g` or `y`, RangeError for a `retireAfter` that is no time
+ * @throws TypeError for a pattern with the flag `g` or `y`, RangeError for a `retireAfter` that is no time, Error for a
+ *   second call with the same server and for a version of Socket.IO that this was not made for
  */
 export default function ioHandler<R extends Routes = typeof routes>(io: Server, options: IoHandlerOptions<R> = {}) {
   const { routes: table = routes, retireAfter = 0 } = options; // the application's routes, or the article's
   checkOptions(table, retireAfter);
 
   const ee = new EventEmitter<RouteEvents<string>>();
-  const namespacesCreated = new Map<string, Lifetime>(); // will store the existing namespaces, and who holds them
+  const namespacesCreated = new Map<string, Namespace>(); // will store the existing namespaces
   const order = new ConnectOrder(io); // the default namespace goes first, as it did in Socket.IO 2
-  if (io._opts.connectionStateRecovery) stopSweepingOnClose(io); // or what is retired would stay in memory
+  let creator: Socket | undefined; // whose handshake creates a namespace just now
 
   io.on("connection", (socket) => {
     const { ns } = socket.handshake.query;
 
     if (typeof ns !== "string" || !ns) {
-      return refuse(socket, "ns not provided");
+      return order.refuse(socket, "ns not provided");
     }
 
-    const [name, matches] = findRoute(table, ns);
-
-    if (!matches) {
-      return refuse(socket, `no route matches ${ns}`);
+    if (!findRoute(table, ns)) {
+      return order.refuse(socket, `no route matches ${ns}`);
     }
 
-    if (!knows(io, ns)) {
+    if (!namespacesCreated.has(ns)) {
       // the first peer: its handshake creates the namespace
-      const namespace = io.of(ns);
-      const lifetime = new Lifetime(namespace, order, retireAfter, () => {
-        namespacesCreated.delete(ns);
-        ee.emit("namespace.retired", namespace, name);
-      });
-
-      namespacesCreated.set(ns, lifetime);
-      namespace.use(order.middleware);
-      namespace.on("connection", (peer) => {
-        ee.emit(`dynamic.group.${name}`, peer, ...matches.slice(1)); // emit an event for our group of namespaces
-      });
-      ee.emit("namespace.created", namespace, name, socket);
+      creator = socket;
+      io.of(ns);
+      creator = undefined;
     }
+  });
 
-    namespacesCreated.get(ns)?.hold(socket.conn); // as long as this peer is here, so is the namespace
+  /** Remembers a namespace that a route matches, and emits an event for each of its peers. */
+  const serve = (namespace: Namespace) => {
+    const route = findRoute(table, namespace.name);
+    if (!route) return undefined;
+
+    namespacesCreated.set(namespace.name, namespace);
+    namespace.on("connection", (peer) => {
+      ee.emit(`dynamic.group.${route.name}`, peer, ...route.captures); // emit an event for our group of namespaces
+    });
+    return route.name;
+  };
+
+  for (const namespace of namespacesOf(io).values()) serve(namespace); // those that the application made before
+  io.on("new_namespace", (namespace) => {
+    const name = serve(namespace); // whoever has called io.of: a peer's handshake, or the application
+    if (name) ee.emit("namespace.created", namespace, name, creator);
+  });
+
+  const lifetimes = new Lifetimes(io, retireAfter); // who is in a namespace holds it, who has let go of it ends it
+  ee.on("namespace.created", (namespace, name) => {
+    lifetimes.begin(namespace, () => {
+      if (namespacesCreated.get(namespace.name) === namespace) namespacesCreated.delete(namespace.name);
+      ee.emit("namespace.retired", namespace, name);
+    });
   });
 
   return ee as EventEmitter<RouteEvents<keyof R & string>>; // inside, any name is a route; outside, those of the table
 }
 
-/** The first route that matches, with the captures of its pattern. */
+/** The first route that matches a name, with what its pattern has captured. */
 function findRoute(table: Routes, ns: string) {
-  if (!ns.startsWith("/")) return []; // every namespace's name does
+  if (!/^\/./.test(ns)) return undefined; // every namespace's name begins with a slash, and `/` is the default one
 
   for (const [name, pattern] of Object.entries(table)) {
     const matches = ns.match(pattern);
-    if (matches) return [name, matches] as const;
+    if (matches) return { name, captures: matches.slice(1) };
   }
-  return [];
-}
-
-/** Tells a peer why it cannot stay, then closes its connection. */
-function refuse(socket: Socket, err: string) {
-  emitUnkept(socket, "refused", { err });
-  socket.disconnect(true);
+  return undefined;
 }
 
 function checkOptions(table: Routes, retireAfter: number) {

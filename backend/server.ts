@@ -34,10 +34,10 @@ export function chatServer(comeBackWithin = COME_BACK_WITHIN, cluster?: Cluster)
   const creators = new WeakMap<Namespace, Socket["conn"]>(); // the connection that asked for each
 
   ee.on("namespace.created", (namespace, _route, creator) => {
-    creators.set(namespace, creator.conn);
+    if (creator) creators.set(namespace, creator.conn);
   });
   ee.on("dynamic.group.chat", (socket, categoryId, itemId) => {
-    const created = creators.get(socket.nsp) === socket.conn;
+    const created = creators.get(socket.nsp) === socket.conn && creators.delete(socket.nsp); // once
     void chat(socket, { categoryId, itemId, created }, cluster?.countPeers);
   });
   lobby(io, ee);

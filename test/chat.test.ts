@@ -50,6 +50,17 @@ onEachTransport("the chat", (transports) => {
     expect(second).to.deep.equal({ categoryId: "7", itemId: "9", peers: 2, created: false });
   });
 
+  it("tells who created it once, and not again when that peer leaves and joins on the same connection", async () => {
+    const { url } = await startChat();
+    const [peer] = openPlain(url, [CHAT, "/"], { transports, query: { ns: CHAT } }); // `/` keeps the connection open
+    const created: boolean[] = [];
+    peer!.on("topic", (topic: Topic) => created.push(topic.created));
+    await next(peer!, "topic");
+    peer!.disconnect().connect();
+    await next(peer!, "topic");
+    expect(created).to.deep.equal([true, false]);
+  });
+
   it("tells the others who joined and who left", async () => {
     const { url } = await startChat();
     const { peer: ada } = await enter(url, "Ada", transports);

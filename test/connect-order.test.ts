@@ -1,9 +1,9 @@
 // The default namespace goes first: what Socket.IO 2 did for every client, and the article stands on.
 
 import { expect } from "chai";
-import type { Server } from "socket.io";
+import type { Server, Socket as ServerSocket } from "socket.io";
+import * as msgpack from "socket.io-msgpack-parser";
 import {
-  atTheEnd,
   join,
   joined,
   next,
@@ -12,119 +12,287 @@ import {
   openPlain,
   pause,
   peersOf,
+  refusal,
   startServer,
   until,
+  type ClientOptions,
 } from "./support/harness";
 
 const CHAT = "/category/1/item/2/chat";
+const WRONG = "/category/one/item/2/chat";
 
-/** A middleware of the default namespace that takes its time, and refuses those whose `auth.refuse` says so. */
-function slowMiddleware(io: Server, ms = 60) {
-  io.use(async (socket, done) => {
-    await pause(ms);
-    done(socket.handshake.auth["refuse"] ? new Error("not you") : undefined);
-  });
+/** A middleware that takes its time, and refuses those whose `auth.refuse` says so. */
+async function slowly({ handshake: { auth } }: ServerSocket, done: (err?: Error) => void): Promise<void> {
+  await pause(60);
+  done(auth["refuse"] ? Object.assign(new Error("not you"), { data: { code: 401 } }) : undefined);
 }
 
-onEachTransport("the order of the two CONNECTs", (transports) => {
-  const asked = { transports, query: { ns: CHAT } };
+/** Who connects at the server, by namespace, in order. */
+function follow(io: Server): string[] {
+  const entered: string[] = [];
+  io.on("new_namespace", (namespace) => namespace.on("connection", ({ nsp }) => entered.push(nsp.name)));
+  io.on("connection", ({ nsp }) => entered.push(nsp.name));
+  return entered;
+}
 
-  for (const [title, names] of [
-    ["a plain socket.io-client that asks for both in one go gets in", ["/", CHAT]],
-    ["one that asks for them the other way round gets in too", [CHAT, "/"]],
+onEachTransport("the default namespace goes first", (transports) => {
+  for (const [parserName, parser] of [
+    ["Socket.IO's parser", undefined],
+    ["socket.io-msgpack-parser", msgpack],
   ] as const) {
-    it(title, async () => {
-      const { url, created } = await startServer();
-      await Promise.all(openPlain(url, [...names], asked).map(joined));
-      expect(created).to.deep.equal([CHAT]);
+    describe(`with ${parserName}`, () => {
+      const asked: ClientOptions = { transports, query: { ns: CHAT }, parser };
+
+      it("the server puts a peer into it that asks for its namespace alone, and does not tell it so", async () => {
+        const { io, url, created } = await startServer({ io: { parser } });
+        const entered = follow(io);
+        const [peer] = openPlain(url, [CHAT], asked);
+        const heard: string[] = [];
+        peer!.io.on("packet", ({ type, nsp }) => heard.push(`${type} ${nsp}`));
+
+        await joined(peer!);
+        await peersOf(io, "/", 1);
+
+        expect(entered).to.deep.equal(["/", CHAT]);
+        expect(created).to.deep.equal([CHAT]);
+        expect(heard).to.deep.equal([`0 ${CHAT}`]);
+      });
+
+      for (const names of [
+        ["/", CHAT],
+        [CHAT, "/"],
+      ]) {
+        it(`a peer that asks for ${names.join(" and ")} in one go enters both once`, async () => {
+          const { io, url, created } = await startServer({ io: { parser }, before: (io) => io.use(slowly) });
+          const entered = follow(io);
+          const sockets = openPlain(url, names, asked);
+          const connects: string[] = [];
+          for (const [i, socket] of sockets.entries()) socket.on("connect", () => connects.push(names[i]!));
+
+          await Promise.all(sockets.map(joined));
+
+          expect(entered).to.deep.equal(["/", CHAT]);
+          expect([...connects].sort()).to.deep.equal(["/", CHAT]);
+          expect(created).to.deep.equal([CHAT]);
+        });
+      }
+
+      for (const when of ["before", "long after"] as const) {
+        it(`a peer that asks for it itself ${when} its namespace is in it once, and hears io.emit once`, async () => {
+          const { io, ee, url } = await startServer({ io: { parser } });
+          const entered = follow(io);
+          const [peer, own] = openPlain(url, [CHAT, "/"], { ...asked, autoConnect: false }).map((s) => s.disconnect());
+          for (const socket of when === "before" ? [own!, peer!] : [peer!, own!]) {
+            await joined(socket.connect());
+            await pause(30);
+          }
+
+          const heard: unknown[][] = [];
+          own!.onAny((...args) => heard.push(args));
+          io.emit("news", 1);
+          io.emit("last");
+          await until(() => heard.length >= 2);
+          expect(heard).to.deep.equal([["news", 1], ["last"]]);
+
+          const [atServer] = await peersOf(io, "/", 1);
+          expect(own!.id).to.equal(atServer!.id);
+          own!.emit("hello");
+          await next(atServer!, "hello");
+          expect(entered).to.deep.equal(["/", CHAT]);
+          expect(peer!.connected).to.equal(true);
+
+          own!.disconnect();
+          await peersOf(io, "/", 0);
+          expect(peer!.connected).to.equal(true);
+          expect(ee.listenerCount("dynamic.group.chat")).to.equal(0);
+        });
+      }
+
+      it("a refusal of its middlewares is the answer, with message and data unchanged", async () => {
+        const { io, url, created } = await startServer({ io: { parser }, before: (io) => io.use(slowly) });
+        const [peer] = openPlain(url, [CHAT], { ...asked, auth: { refuse: true } });
+
+        const err = await refusal(peer!);
+
+        expect([err.message, err.data]).to.deep.equal(["not you", { code: 401 }]);
+        expect(peer!.active).to.equal(false);
+        await until(() => io.engine.clientsCount === 0);
+        expect(created).to.deep.equal([]);
+      });
+
+      it("a refusal of the handler is the answer to who asks for a namespace", async () => {
+        const { io, url, created } = await startServer({ io: { parser } });
+        const [peer] = openPlain(url, [WRONG], { ...asked, query: { ns: WRONG } });
+
+        expect((await refusal(peer!)).message).to.equal(`no route matches ${WRONG}`);
+        expect(peer!.active).to.equal(false);
+        await until(() => io.engine.clientsCount === 0);
+        expect(created).to.deep.equal([]);
+      });
+
+      for (const names of [["/"], ["/", WRONG], [WRONG, "/"]]) {
+        it(`a refusal of the handler is the event refused to who asks for ${names.join(" and ")}`, async () => {
+          const { io, url } = await startServer({ io: { parser } });
+          const sockets = openPlain(url, names, { ...asked, query: { ns: WRONG } });
+          const own = sockets[names.indexOf("/")]!;
+          const reasons: string[] = [];
+          own.on("disconnect", (reason) => reasons.push(reason));
+
+          expect(await next(own, "refused")).to.deep.equal([{ err: `no route matches ${WRONG}` }]);
+          await until(() => reasons.at(-1) === "io server disconnect"); // for good
+          await until(() => io.engine.clientsCount === 0);
+        });
+      }
     });
   }
+
+  const asked: ClientOptions = { transports, query: { ns: CHAT } };
 
   for (const when of ["before", "after"] as const) {
-    it(`both get in past a slow middleware that was added ${when} ioHandler`, async () => {
-      const { io, url, created } = await startServer({ before: when === "before" ? slowMiddleware : undefined });
-      if (when === "after") slowMiddleware(io);
+    it(`a peer waits for a slow middleware that was added ${when} ioHandler, and then gets in`, async () => {
+      const { io, url } = await startServer({ before: when === "before" ? (io) => io.use(slowly) : undefined });
+      if (when === "after") io.use(slowly);
+      const entered = follow(io);
 
-      await Promise.all(openPlain(url, ["/", CHAT], asked).map(joined));
       await join(url, CHAT, { transports });
+      await join(url, CHAT, { transports }); // into one that exists
 
-      expect(created).to.deep.equal([CHAT]);
+      expect(entered).to.deep.equal(["/", CHAT, "/", CHAT]);
     });
   }
 
-  it("a CONNECT waits for somebody else who is on the way in to create the namespace", async () => {
-    const { io, url } = await startServer({ before: (io) => slowMiddleware(io, 300) });
-    const creator = openPlain(url, ["/", CHAT], asked);
-    await until(() => io.engine.clientsCount === 1);
-    await until(() => onTheWayIn(io) === 1);
-
-    const [follower] = openPlain(url, [CHAT], { transports });
-
-    await Promise.all([...creator, follower!].map(joined));
-    await peersOf(io, CHAT, 2);
+  it("its middlewares see the auth of the peer's CONNECT, and what they add to the socket stays", async () => {
+    const { io, url } = await startServer();
+    const seen: unknown[] = [];
+    io.use((socket, done) => {
+      seen.push(socket.handshake.auth);
+      socket.data.user = "Ada";
+      done();
+    });
+    await join(url, CHAT, { transports, auth: { token: "abc" } });
+    const [socket] = await peersOf(io, "/", 1);
+    expect(seen).to.deep.equal([{ token: "abc" }]);
+    expect(socket!.data).to.deep.equal({ user: "Ada" });
   });
 
-  it("a CONNECT is refused once those it waits for are refused", async () => {
-    const { url, created } = await startServer({ before: slowMiddleware });
-    const sockets = openPlain(url, ["/", CHAT], { ...asked, auth: { refuse: true } });
+  it("a peer that was refused may ask again on the same connection", async () => {
+    const { io, url, created } = await startServer({ before: (io) => io.use(slowly) });
+    io.of("/news");
+    const [news, peer] = openPlain(url, ["/news", CHAT], { ...asked, auth: { refuse: true } });
+    await Promise.all([joined(news!), refusal(peer!)]);
 
-    const errors = await Promise.all(sockets.map((socket) => next<[Error]>(socket, "connect_error")));
+    peer!.auth = {};
+    await joined(peer!.connect());
 
-    expect(errors.map(([err]) => err.message)).to.deep.equal(["not you", "Invalid namespace"]);
+    expect(created).to.deep.equal([CHAT]);
+    expect(io.engine.clientsCount).to.equal(1);
+  });
+
+  it("a refusal answers every CONNECT that waits for it", async () => {
+    const { url, created } = await startServer({ before: (io) => io.use(slowly) });
+    for (const names of [
+      ["/", CHAT],
+      [CHAT, "/"],
+    ]) {
+      const sockets = openPlain(url, names, { ...asked, auth: { refuse: true } });
+      const errors = await Promise.all(sockets.map(refusal));
+      expect(errors.map(({ message }) => message)).to.deep.equal(["not you", "not you"]);
+    }
     expect(created).to.deep.equal([]);
   });
 
-  it("a CONNECT is refused once those it waits for have gone", async () => {
-    const { io, url } = await startServer({ before: (io) => slowMiddleware(io, 400) });
-    const [creator] = openPlain(url, ["/"], asked);
-    await until(() => onTheWayIn(io) === 1);
-    const [follower] = openPlain(url, [CHAT], { transports });
-    await until(() => io.engine.clientsCount === 2);
-
-    creator!.disconnect();
-
-    const [err] = await next<[Error]>(follower!, "connect_error");
-    expect(err.message).to.equal("Invalid namespace");
-  });
-
-  it("a CONNECT that nobody on the way in asks for is refused at once", async () => {
-    const { io, url } = await startServer({ before: (io) => slowMiddleware(io, 5000) });
-    openPlain(url, ["/"], { transports, query: { ns: "/category/8/item/8/chat" } });
-    await until(() => io.engine.clientsCount === 1);
+  it("everything else passes untouched: other namespaces, and connections without ?ns=", async () => {
+    const { io, url } = await startServer({ before: (io) => io.use((_socket, _done) => undefined) });
+    io.of("/news");
+    io.of(/^\/native\/\d+$/);
+    const waiting = openPlain(url, [CHAT, "/news", "/native/1"], asked);
+    await Promise.all(waiting.slice(1).map(joined));
+    await Promise.all(openPlain(url, ["/news", "/native/2"], { transports }).map(joined));
 
     const [stranger] = openPlain(url, [CHAT], { transports });
-
-    const started = Date.now();
-    const [err] = await next<[Error]>(stranger!, "connect_error");
-    expect(err.message).to.equal("Invalid namespace");
-    expect(Date.now() - started).to.be.lessThan(3000);
+    expect((await refusal(stranger!)).message).to.equal("Invalid namespace"); // nobody waits for somebody else
+    expect(waiting[0]!.connected).to.equal(false);
   });
 
-  it("a peer that never asks for the default namespace does not wait for ever", async () => {
-    const { url } = await startServer();
-    const [alone] = openPlain(url, [CHAT], asked);
+  for (const where of ["the default namespace", "its namespace"]) {
+    it(`a peer that a middleware of ${where} forgets is cut off at connectTimeout, and gets in when it tries again`, async () => {
+      const { io, ee, url } = await startServer({ io: { connectTimeout: 300 } });
+      let calls = 0;
+      const forgetful = (_socket: unknown, done: () => void) => {
+        if (++calls > 1) done();
+      };
+      if (where === "its namespace") ee.on("namespace.created", (namespace) => namespace.use(forgetful));
+      else io.use(forgetful);
+      const [peer] = openPlain(url, [CHAT], asked);
+      const lost = next(peer!.io as never, "close");
 
-    const [err] = await next<[Error]>(alone!, "connect_error");
+      await lost;
+      await joined(peer!);
 
-    expect(err.message).to.equal("Invalid namespace");
+      await until(() => io.engine.clientsCount === 1);
+      expect(calls).to.equal(2);
+    });
+  }
+
+  it("a peer that is in stays in, however long after connectTimeout", async () => {
+    const { io, url } = await startServer({ io: { connectTimeout: 100 } });
+    const peer = await join(url, CHAT, { transports });
+    await pause(200);
+    expect(peer.connected).to.equal(true);
+    expect(io.engine.clientsCount).to.equal(1);
   });
 
-  it("a connection that never asks for the default namespace keeps nobody waiting, whenever it came", async () => {
-    const { io, url } = await startServer({ before: (io) => slowMiddleware(io, 1300) });
-    io.of("/lobby");
-    const [refused] = openPlain(url, ["/"], { ...asked, auth: { refuse: true } });
-    await until(() => onTheWayIn(io) === 1);
-    const [waiting] = openPlain(url, [CHAT], { transports });
-    const verdict = next(refused!, "connect_error");
-    const answer = next<[Error]>(waiting!, "connect_error");
-    await next(waiting!.io as never, "open");
-    await pause(1100); // its patience has been tried once
-    const [idle] = openPlain(url, ["/lobby"], asked);
-    await joined(idle!);
+  it("a connection that closes at any moment leaves nothing behind", async () => {
+    const let_in: (() => void)[] = [];
+    const { io, ee, url, created, retired, namespaces } = await startServer({
+      io: { pingInterval: 200, pingTimeout: 200 },
+    });
+    const hold = (_socket: unknown, done: () => void) => void let_in.push(done);
+    ee.on("namespace.created", (namespace) => namespace.use(hold));
+    io.use(hold);
+    const moments: ((peer: ReturnType<typeof openPlain>[number]) => unknown)[] = [
+      (peer) => next(peer.io as never, "open"),
+      () => until(() => onTheWayIn(io) === 1),
+      async () => {
+        await until(() => let_in.length === 1);
+        let_in.shift()!();
+      },
+      async () => {
+        await until(() => let_in.length === 1);
+        let_in.shift()!();
+        await until(() => let_in.length === 1);
+      },
+    ];
 
-    await verdict;
-    expect((await answer)[0].message).to.equal("Invalid namespace");
-    expect(idle!.connected).to.equal(true);
+    for (const moment of moments) {
+      const [peer] = openPlain(url, [CHAT], asked);
+      await moment(peer!);
+      peer!.disconnect();
+      await until(() => io.engine.clientsCount === 0);
+      for (const done of let_in.splice(0)) done(); // too late
+      await until(() => onTheWayIn(io) === 0 && retired.length === created.length);
+      expect(io.sockets.sockets.size).to.equal(0);
+      expect(namespaces()).to.deep.equal([]);
+    }
+  });
+
+  it("the peer stays where the application ends its socket in the default namespace alone", async () => {
+    const { io, ee, url } = await startServer();
+    ee.on("dynamic.group.chat", (socket) => socket.on("ask", (answer: (text: string) => void) => answer("yes")));
+    const peer = await join(url, CHAT, { transports });
+    io.disconnectSockets();
+    await peersOf(io, "/", 0);
+    expect(await peer.emitWithAck("ask")).to.equal("yes");
+  });
+
+  it("costs nothing once a peer is in: Socket.IO's own functions are back", async () => {
+    const { io, url } = await startServer();
+    await join(url, CHAT, { transports });
+    const [peer] = await peersOf(io, CHAT, 1);
+    const client = peer!.client as unknown as Record<string, unknown>;
+    const own = Object.getPrototypeOf(client) as Record<string, unknown>;
+    for (const name of ["connect", "_packet"]) expect(client[name], name).to.equal(own[name]);
+    expect(peer!.conn.listeners("data")).to.have.length(1);
   });
 
   it("an application that rewrites the query in a middleware keeps nobody waiting", async () => {
@@ -133,35 +301,61 @@ onEachTransport("the order of the two CONNECTs", (transports) => {
       query["ns"] = "/category/5/item/5/chat";
       done();
     });
-    const [bootstrap, peer] = openPlain(url, ["/", CHAT], asked);
-    const answer = next<[Error]>(peer!, "connect_error");
-
-    await joined(bootstrap!);
-    expect((await answer)[0].message).to.equal("Invalid namespace");
+    const [peer] = openPlain(url, [CHAT], asked);
+    expect((await refusal(peer!)).message).to.equal("Invalid namespace");
     expect(created).to.deep.equal(["/category/5/item/5/chat"]);
-    const [stranger] = openPlain(url, [CHAT], { transports });
-    await next(stranger!, "connect_error");
   });
+});
 
-  it("a namespace that exists lets a peer in only after the default one has", async () => {
-    const { io, url } = await startServer({ before: slowMiddleware });
-    await join(url, CHAT, { transports });
-    const entered: string[] = [];
-    io.on("connection", () => entered.push("/"));
-    io.of(CHAT).on("connection", ({ nsp }) => entered.push(nsp.name));
-
-    await join(url, CHAT, { transports });
-    const [, refused] = openPlain(url, ["/", CHAT], { ...asked, auth: { refuse: true } });
-    await next(refused!, "connect_error");
-
-    expect(entered).to.deep.equal(["/", CHAT]);
-  });
-
-  it("the namespaces that the application matches with a pattern of its own still work", async () => {
+onEachTransport("auth", (transports) => {
+  it("as a function is called once for a connection", async () => {
     const { io, url } = await startServer();
-    io.of(/^\/native\/\d+$/);
-    const [socket] = openPlain(url, ["/native/1"], { transports });
-    atTheEnd(() => socket!.disconnect());
-    await joined(socket!);
+    let calls = 0;
+    const peer = await join(url, CHAT, { transports, auth: (send) => send({ call: ++calls }) });
+    expect(calls).to.equal(1);
+
+    peer.io.engine.close();
+    await joined(peer);
+    expect(calls).to.equal(2);
+    await until(() => io.engine.clientsCount === 1);
+  });
+
+  it("as a function whose first call is slow gets the peer in", async () => {
+    const { url } = await startServer();
+    let calls = 0;
+    await join(url, CHAT, {
+      transports,
+      auth: async (send) => {
+        if (++calls === 1) await pause(1200); // longer than anybody waits for anybody
+        send({});
+      },
+    });
+    expect(calls).to.equal(1);
+  });
+
+  it("may be a token that makes the former one invalid", async () => {
+    let issued = 0;
+    const valid = ({ handshake: { auth } }: ServerSocket, done: (err?: Error) => void) =>
+      done(auth["token"] === issued ? undefined : new Error("expired"));
+    const { io, ee, url } = await startServer();
+    io.use(valid);
+    ee.on("namespace.created", (namespace) => namespace.use(valid));
+
+    const peer = await join(url, CHAT, { transports, auth: (send) => send({ token: ++issued }) });
+    peer.io.engine.close();
+    await joined(peer);
+    expect(issued).to.equal(2);
+  });
+
+  it("may be replaced in a reconnect_attempt", async () => {
+    let valid = "old";
+    const { io, url } = await startServer();
+    io.use(({ handshake: { auth } }, done) => done(auth["token"] === valid ? undefined : new Error("expired")));
+    const peer = await join(url, CHAT, { transports, auth: { token: "old" } });
+    peer.io.on("reconnect_attempt", () => (peer.auth = { token: "new" }));
+
+    valid = "new";
+    peer.io.engine.close();
+    await joined(peer);
   });
 });

@@ -4,7 +4,17 @@ import { expect } from "chai";
 import { request } from "node:http";
 import { connect as dial } from "node:net";
 import { WebSocket } from "ws";
-import { atTheEnd, join, next, onEachTransport, openPlain, pause, startServer, until } from "./support/harness";
+import {
+  atTheEnd,
+  join,
+  next,
+  onEachTransport,
+  onTheWayIn,
+  openPlain,
+  pause,
+  startServer,
+  until,
+} from "./support/harness";
 
 const CHAT = "/category/1/item/2/chat";
 
@@ -83,15 +93,15 @@ describe("a handshake that asks for nothing that a route matches", () => {
       const { text } = await poll(url, query);
       const { sid } = JSON.parse(text.slice(1)) as { sid: string };
       const answers = (async () => {
-        let all = "";
+        const packets: string[] = [];
         for (;;) {
           const { status, text } = await poll(url, `${query}&sid=${sid}`);
-          all += text;
-          if (status !== 200 || text.split("\x1e").includes("1")) return all;
+          packets.push(...text.split("\x1e"));
+          if (status !== 200 || packets.includes("1")) return packets;
         }
       })();
       await poll(url, `${query}&sid=${sid}`, `40\x1e40${CHAT},`);
-      expect((await answers).split("\x1e").some((packet) => reason.test(packet))).to.equal(true);
+      expect((await answers).some((packet) => reason.test(packet))).to.equal(true);
 
       await until(() => io.engine.clientsCount === 0);
       expect(created).to.deep.equal([]);
@@ -128,6 +138,10 @@ describe("packets that break the protocol", () => {
   const broken: [string, (string | Buffer)[]][] = [
     ["two CONNECTs for the default namespace, in one go", ["40", "40"]],
     ["two CONNECTs for the namespace, in one go", ["40", `40${CHAT},`, `40${CHAT},`]],
+    ["two CONNECTs for the namespace alone, in one go", [`40${CHAT},`, `40${CHAT},`]],
+    ["an event for the namespace before its CONNECT is answered", [`40${CHAT},`, `42${CHAT},["message","x"]`]],
+    ["a DISCONNECT for the namespace before its CONNECT is answered", [`40${CHAT},`, `41${CHAT},`]],
+    ["an event for the default namespace, never asked for", [`40${CHAT},`, '42["message","x"]']],
     ["an event for a namespace never joined", ["40", '42/category/9/item/9/chat,["message","x"]']],
     ["an event before any CONNECT", ['42["message","x"]']],
     ["a DISCONNECT for a namespace never joined", ["40", "41/category/9/item/9/chat,"]],
@@ -159,14 +173,25 @@ describe("packets that break the protocol", () => {
     });
   }
 
-  it("a CONNECT and a goodbye in one go keep nobody waiting", async () => {
-    const { url } = await startServer();
-    const { sid } = JSON.parse((await poll(url, `ns=${CHAT}`)).text.slice(1)) as { sid: string };
-    await poll(url, `ns=${CHAT}&sid=${sid}`, "40\x1e1");
+  it("a CONNECT and a goodbye in one go leave nothing behind", async () => {
+    const { io, url, namespaces } = await startServer();
+    for (const connect of ["40", `40${CHAT},`]) {
+      const { sid } = JSON.parse((await poll(url, `ns=${CHAT}`)).text.slice(1)) as { sid: string };
+      await poll(url, `ns=${CHAT}&sid=${sid}`, `${connect}\x1e1`);
+      await until(() => io.engine.clientsCount === 0 && onTheWayIn(io) === 0 && namespaces().length === 0);
+    }
+  });
 
-    const [stranger] = openPlain(url, [CHAT]);
-    const [err] = await next<[Error]>(stranger!, "connect_error");
-    expect(err.message).to.equal("Invalid namespace");
+  it("an auth with __proto__ changes nothing for anybody else", async () => {
+    const { io, url } = await startServer();
+    const seen: unknown[] = [];
+    io.on("connection", ({ handshake: { auth } }) => seen.push(auth["admin"], Object.keys(auth)));
+    const socket = openSocket(url, `ns=${CHAT}`);
+    await next(socket as never, "open");
+    socket.send(`40${CHAT},{"__proto__":{"admin":true},"constructor":1}`);
+    await until(() => seen.length === 2);
+    expect(seen).to.deep.equal([undefined, ["__proto__", "constructor"]]);
+    expect({}).to.not.have.property("admin");
   });
 
   it("events that only the server sends do nothing when a client sends them", async () => {
@@ -209,10 +234,10 @@ onEachTransport("a crowd of refused clients", (transports) => {
     const { io, url, created, namespaces } = await startServer({ io: { connectionStateRecovery: {} } });
     const kept = () => (io.sockets.adapter as unknown as { packets: unknown[] }).packets.length;
     const refused = Array.from({ length: 100 }, (_, i) =>
-      openPlain(url, ["/", `/wrong/${i}`], { transports, query: { ns: `/wrong/${i}` }, reconnection: false }),
+      openPlain(url, i % 2 ? ["/"] : [`/wrong/${i}`], { transports, query: { ns: `/wrong/${i}` } }),
     );
 
-    await Promise.all(refused.map(([bootstrap]) => next(bootstrap!, "disconnect")));
+    await Promise.all(refused.map(([peer], i) => next(peer!, i % 2 ? "refused" : "connect_error")));
 
     await until(() => io.engine.clientsCount === 0);
     expect(created).to.deep.equal([]);

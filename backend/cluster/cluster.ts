@@ -10,7 +10,7 @@ import { setImmediate as tick, setTimeout as pause } from "node:timers/promises"
 import { createShardedAdapter } from "@socket.io/redis-adapter";
 import { createClient } from "redis";
 import type { Namespace, Server } from "socket.io";
-import { knows } from "../namespaces/internals";
+import { namespacesOf } from "../namespaces/internals";
 import type { RouteEvents } from "../io-handler";
 
 /** Milliseconds from one look whether Redis is still there to the next, and from one attempt to find it again. */
@@ -283,7 +283,7 @@ async function loss(client: Client): Promise<unknown> {
 }
 
 function peersHere(io: Server, name: string): number {
-  return knows(io, name) ? io.of(name).sockets.size : 0;
+  return namespacesOf(io).has(name) ? io.of(name).sockets.size : 0;
 }
 
 /** `REDIS_URL redis://host:port`: the address without user, password and options. */

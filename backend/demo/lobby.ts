@@ -7,7 +7,6 @@
 import type { EventEmitter } from "node:events";
 import type { Namespace, Server } from "socket.io";
 import type { LobbyServerEvents } from "./events";
-import { emitUnkept } from "../namespaces/internals";
 import type { RouteEvents } from "../io-handler";
 
 /**
@@ -22,7 +21,7 @@ export function lobby<Route extends string>(io: Server, ee: EventEmitter<RouteEv
   const info = ({ name, sockets }: Namespace) => ({ name, peers: sockets.size });
 
   page.on("connection", (socket) => {
-    emitUnkept(socket, "namespaces", [...living].map(info)); // a page that comes back is told anew
+    socket.emit("namespaces", [...living].map(info)); // a page that comes back is told anew
   });
 
   (ee as EventEmitter<RouteEvents<string>>)

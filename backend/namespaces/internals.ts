@@ -1,106 +1,199 @@
-// internals.ts: the few members that Socket.IO 4 keeps private and this port cannot do without, all in one place.
-// They are the reason why package.json asks for `~4.8`: read this file again before you raise that.
+// internals.ts: the members that Socket.IO 4 keeps private and this pattern cannot do without, all in one place.
+// They are the reason why package.json names the versions of Socket.IO that this was tried with.
 
-import type { IncomingMessage } from "node:http";
+import { EventEmitter } from "node:events";
 import type { Namespace, Server, Socket } from "socket.io";
 
 /** The Engine.IO connection under a peer: one for all its namespaces. */
 export type Connection = Socket["conn"];
 
-/** Whether the server has a namespace of this name; unlike `io.of(name)`, the question does not create it. */
-export function knows(io: Server, name: string): boolean {
-  return io._nsps.has(name);
+/** What Socket.IO keeps for each connection: it takes CONNECT packets in, and writes the answers. */
+export type Client = Socket["client"];
+
+/** The `auth` of a CONNECT packet. */
+export type Auth = Record<string, unknown>;
+
+/** The types of Socket.IO's packets that are needed here. */
+export const CONNECT = 0;
+export const EVENT = 2;
+export const CONNECT_ERROR = 4;
+
+/** A packet of Socket.IO. */
+export interface Packet {
+  type: number;
+  nsp: string;
+  data?: unknown;
 }
 
-/** Whether this very object is the server's namespace of its name, and not one that was retired. */
-export function isCurrent(namespace: Namespace): boolean {
-  return namespace.server._nsps.get(namespace.name) === namespace;
+/** The namespaces of a server. `_nsps`: nothing public lists them, and nothing public removes one. */
+export function namespacesOf(io: Server): Map<string, Namespace> {
+  return io._nsps;
 }
 
-/** Removes a namespace from its server, and lets its adapter go; one that fails to close must not end the process. */
-export function forget(namespace: Namespace): void {
-  if (isCurrent(namespace)) namespace.server._nsps.delete(namespace.name);
-  Promise.resolve(namespace.adapter.close()).catch(() => {});
+/** Writes a packet. `client._packet`: the public `emit` writes no CONNECT_ERROR, and an adapter may keep its events. */
+export function send(client: Client, packet: Packet): void {
+  client._packet(packet);
 }
 
 /**
- * Lets go of the namespaces that are retired on a server with connection state recovery: its adapter sweeps expired
- * sessions with an interval that keeps adapter and namespace in memory for ever, and that its `close()` forgets.
+ * The client of a connection that has just been opened. No public property leads to it before the peer has joined, so
+ * Socket.IO is given a CONNECT for the default namespace (`io.encoder`: in the language of the server's parser), and
+ * the client is seen where it would be let in (`namespace._add`).
+ */
+export function clientOf(io: Server, conn: Connection): Client {
+  const { sockets } = io;
+  const { _add } = sockets;
+  let client: unknown;
+
+  sockets._add = async (arriving) => void (client = arriving);
+  conn.emit("data", io.encoder.encode({ type: CONNECT, nsp: "/" })[0]);
+  sockets._add = _add;
+  return client as Client;
+}
+
+/**
+ * Hands the CONNECT packets of a client to `handler` until that is called off. `client.connect`: nothing public comes
+ * before Socket.IO's answer to a CONNECT.
+ *
+ * @returns what Socket.IO does with a CONNECT, and a function that lets it do so again by itself
+ */
+export function takeConnects(client: Client, handler: (name: string, auth?: Auth) => void) {
+  const { connect } = client as unknown as { connect: typeof handler };
+  const replace = (by: typeof handler) => Object.assign(client, { connect: by });
+
+  replace(handler);
+  // set back and not deleted: a deleted property would make the client a slow object
+  return { pass: connect.bind(client), release: () => replace(connect) };
+}
+
+/**
+ * Waits for the answer of the default namespace. `client._packet` again: nothing public tells that a middleware has
+ * refused.
+ *
+ * @param aloud - whether the answer is written to the connection too
+ */
+export function nextAnswer(client: Client, aloud: boolean, listener: (answer: Packet) => void): void {
+  const { _packet } = client;
+
+  client._packet = (packet, options) => {
+    const answer = "nsp" in packet && packet.nsp === "/" && (packet.type === CONNECT || packet.type === CONNECT_ERROR);
+    if (!answer || aloud) _packet.call(client, packet, options);
+    if (!answer) return;
+    client._packet = _packet;
+    listener(packet);
+  };
+}
+
+/**
+ * Puts a client into the default namespace without its asking. `namespace._add`: Socket.IO's way in. It then calls back
+ * for its list of the namespaces that the client has asked for; here the socket goes into `client.sockets` alone, which
+ * is how it hears when the connection closes.
+ */
+export function joinUnasked({ sockets }: Server, client: Client, auth: Auth): void {
+  void sockets._add(client, auth, (socket) => client["sockets"].set(socket.id, socket));
+}
+
+/** Answers a CONNECT for the default namespace of a client that {@link joinUnasked} has put into it before. */
+export function answerWhoIsIn({ sockets }: Server): void {
+  const { _add } = sockets;
+
+  sockets._add = async (client, auth, joined) => {
+    const [socket] = [...client["sockets"].values()].filter(({ nsp }) => nsp === sockets);
+    if (!socket) return _add.call(sockets, client, auth, joined);
+    joined(socket);
+    send(client, { type: CONNECT, nsp: "/", data: { sid: socket.id } });
+  };
+}
+
+/** What Socket.IO's own adapter for connection state recovery keeps to itself. */
+interface RecoveryAdapter {
+  sessions: Map<string, { disconnectedAt: number }>;
+  packets: { emittedAt: number }[];
+  maxDisconnectionDuration: number;
+  close(): void;
+}
+
+/** How often what nobody can come back to any more is dropped, in milliseconds; as in Socket.IO. */
+const SWEEP_EVERY = 60_000;
+
+/**
+ * Lets Socket.IO's own adapter for connection state recovery end with its namespace. Its constructor starts an interval
+ * that `close()` does not stop, and that keeps the namespace in memory for ever. So adapters are built without that
+ * constructor, and with an interval that `close()` stops.
  */
 export function stopSweepingOnClose(io: Server): void {
-  const Adapter = io["_adapter"] as new (namespace: Namespace) => Namespace["adapter"];
+  const { adapter } = io;
+  const { maxDisconnectionDuration } = io.sockets.adapter as unknown as RecoveryAdapter;
 
-  io["_adapter"] = function (namespace: Namespace) {
-    const sweeps: NodeJS.Timeout[] = [];
-    const { setInterval } = globalThis;
-    // the interval is in no property: while the constructor runs, and no longer, this sees it pass
-    globalThis.setInterval = ((callback: () => void, ms: number) => {
-      sweeps.push(setInterval(callback, ms));
-      return sweeps.at(-1);
-    }) as typeof setInterval;
-    let adapter: Namespace["adapter"];
-    try {
-      adapter = new Adapter(namespace);
-    } finally {
-      globalThis.setInterval = setInterval;
-    }
-    const close = adapter.close;
-    adapter.close = () => {
-      sweeps.forEach(clearInterval);
-      return close.call(adapter);
+  const build = (Adapter: new () => RecoveryAdapter) =>
+    function (namespace: Namespace): RecoveryAdapter {
+      const built: RecoveryAdapter = Reflect.construct(Object.getPrototypeOf(Adapter), [namespace], Adapter);
+      const sweep = () => {
+        const oldest = Date.now() - maxDisconnectionDuration;
+        built.sessions.forEach(({ disconnectedAt }, id) => disconnectedAt < oldest && built.sessions.delete(id));
+        built.packets = built.packets.filter(({ emittedAt }) => emittedAt >= oldest);
+      };
+      const sweeping = setInterval(sweep, SWEEP_EVERY).unref();
+      return Object.assign(built, {
+        sessions: new Map(),
+        packets: [],
+        maxDisconnectionDuration,
+        close: () => clearInterval(sweeping),
+      });
     };
-    return adapter;
+
+  io.adapter = function (...chosen: Parameters<typeof adapter>) {
+    const answer: unknown = adapter.apply(io, chosen);
+    const own = (answer as { name?: string }).name === "SessionAwareAdapter";
+    return own ? build(answer as new () => RecoveryAdapter) : answer;
+  } as typeof adapter;
+}
+
+/**
+ * Calls `listener` with every connection whose handshake has `?ns=`, right after Socket.IO, also where the server is
+ * attached to its port later. Where `ns` is repeated, the last one counts, as in Engine.IO. WebTransport has no query.
+ */
+export function onHandshake(io: Server, listener: (conn: Connection, ns: string) => void): void {
+  const { bind } = io;
+  const onConnection = (conn: Connection) => {
+    const { url = "" } = (conn.request as typeof conn.request | null) ?? {};
+    const ns = new URL(url, "http://localhost").searchParams.getAll("ns").at(-1);
+    if (ns) listener(conn, ns);
+  };
+  io.engine?.on("connection", onConnection);
+  io.bind = (engine) => {
+    bind.call(io, engine);
+    engine.on("connection", onConnection);
+    return io;
   };
 }
 
 /**
- * The `?ns=` of a connection's handshake, as Engine.IO parsed it: where it is repeated, the last one. WebTransport has no
- * request, and so no query.
+ * Tries all of the above on a connection that leads nowhere.
+ *
+ * @throws Error that names the version of a Socket.IO in which something is missing, or where this server has passed
+ *   the check before: it can have one `ioHandler` only
  */
-export function askedFor({ request }: Connection): string | undefined {
-  type Parsed = IncomingMessage & { _query: Record<string, string | undefined> };
-  return (request as Parsed | null)?._query["ns"];
-}
+export function checkInternals(io: Server): void {
+  const { engine, sockets } = io;
+  if (Object.hasOwn(sockets, "_add")) throw new Error("this server has an ioHandler already");
 
-/**
- * Emits to one peer past the adapter. With connection state recovery the adapter keeps what is emitted, for a peer that
- * comes back; this is for what would only fill the memory.
- */
-export function emitUnkept(socket: Socket, event: string, argument: unknown): void {
-  const EVENT = 2; // of Socket.IO's protocol
-  socket["packet"]({ type: EVENT, data: [event, argument] });
-}
+  const nowhere = Object.assign(new EventEmitter(), { id: "", protocol: 4, readyState: "open", close() {} });
+  const functions: unknown[] = [sockets._add];
+  const maps: unknown[] = [io._nsps];
+  try {
+    io.bind(new EventEmitter() as Server["engine"]);
+    io.engine.emit("connection", nowhere);
+    const client = clientOf(io, nowhere as unknown as Connection);
+    functions.push(client["connect"], client._packet);
+    maps.push(client["sockets"]);
+  } catch {
+    functions.push(undefined);
+  }
+  nowhere.emit("close"); // ends the client's timer
+  io.engine = engine;
 
-/** Whether this peer is in its namespace twice, as after two CONNECT packets that came together. */
-export function joinedTwice(socket: Socket): boolean {
-  const { sockets, nsps } = socket.client as unknown as { sockets: Map<string, Socket>; nsps: Map<string, Socket> };
-  return sockets.size > nsps.size; // the one has every socket, the other the latest of each namespace
-}
-
-/** Calls `listener` with every Engine.IO connection, also where the server is attached to its port later. */
-export function onConnection(io: Server, listener: (conn: Connection) => void): void {
-  const bind = io.bind;
-  io.engine?.on("connection", listener);
-  io.bind = (engine: Server["engine"]) => {
-    engine.on("connection", listener);
-    return bind.call(io, engine);
-  };
-}
-
-/**
- * Follows the peers through the middlewares of a namespace, before the first and after the last one of them, wherever
- * the application added its own.
- */
-export function onMiddlewares(
-  namespace: Namespace,
-  { before, refused }: { before: (socket: Socket) => void; refused: (socket: Socket) => void },
-): void {
-  const run = namespace["run"] as (socket: Socket, done: (err: Error | null) => void) => void;
-  namespace["run"] = (socket: Socket, done: (err: Error | null) => void) => {
-    before(socket);
-    run.call(namespace, socket, (err) => {
-      done(err); // answers the peer in the next tick
-      if (err) process.nextTick(refused, socket);
-    });
-  };
+  if (functions.every((part) => typeof part === "function") && maps.every((part) => part instanceof Map)) return;
+  const { version } = require("socket.io/package.json") as { version: string };
+  throw new Error(`Socket.IO ${version} lacks what ioHandler needs from the inside of 4.6, 4.7 and 4.8`);
 }

@@ -110,6 +110,13 @@ export async function joined(socket: Socket): Promise<Socket> {
   });
 }
 
+/** Resolves with the error when a socket is refused; a transport that fails is no refusal. */
+export async function refusal(socket: Socket): Promise<Error & { data?: unknown }> {
+  return new Promise((resolve) => {
+    socket.on("connect_error", (err: Error & { type?: string }) => err.type === "TransportError" || resolve(err));
+  });
+}
+
 /** Plain sockets of socket.io-client in namespaces of one connection, all asked for in one go and in this order. */
 export function openPlain(url: string, names: string[], options: ClientOptions = {}): Socket[] {
   const manager = new Manager(url, { ...quick, ...options, autoConnect: false });
