@@ -76,7 +76,7 @@ export default function ioHandler<R extends Routes = typeof routes>(io: Server, 
     }
 
     if (!namespacesCreated.has(ns)) {
-      // the first peer: its handshake creates the namespace
+      // the first peer: its handshake creates the namespace, of which `new_namespace` tells below
       creator = socket;
       io.of(ns);
       creator = undefined;
@@ -97,11 +97,11 @@ export default function ioHandler<R extends Routes = typeof routes>(io: Server, 
 
   for (const namespace of namespacesOf(io).values()) serve(namespace); // those that the application made before
   io.on("new_namespace", (namespace) => {
-    const name = serve(namespace); // whoever has called io.of: a peer's handshake, or the application
+    const name = serve(namespace); // whoever has called io.of(): a peer's handshake, or the application
     if (name) ee.emit("namespace.created", namespace, name, creator);
   });
 
-  const lifetimes = new Lifetimes(io, retireAfter); // who is in a namespace holds it, who has let go of it ends it
+  const lifetimes = new Lifetimes(io, retireAfter); // the article's live for ever, these end when nobody holds them
   ee.on("namespace.created", (namespace, name) => {
     lifetimes.begin(namespace, () => {
       if (namespacesCreated.get(namespace.name) === namespace) namespacesCreated.delete(namespace.name);

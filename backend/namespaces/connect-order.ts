@@ -7,16 +7,16 @@
 
 import type { Server, Socket } from "socket.io";
 import {
-  answerWhoIsIn,
+  answerLateConnects,
   checkInternals,
   clientOf,
   CONNECT_ERROR,
   EVENT,
-  joinUnasked,
-  nextAnswer,
+  interceptAnswer,
+  interceptConnects,
+  joinOnBehalf,
   onHandshake,
   send,
-  takeConnects,
   type Auth,
   type Client,
   type Connection,
@@ -25,14 +25,14 @@ import {
 
 /** Puts the peers of a server into the default namespace before they enter the one that their handshake asks for. */
 export class ConnectOrder {
-  private readonly arrivals = new WeakMap<Connection, Arrival>();
+  private readonly undecided = new WeakMap<Connection, Bootstrap>();
 
   /** @throws Error for a second one on the same server, and for a version of Socket.IO that this was not made for */
   constructor(io: Server) {
     checkInternals(io);
-    answerWhoIsIn(io);
+    answerLateConnects(io);
     onHandshake(io, (conn, ns) => {
-      this.arrivals.set(conn, new Arrival(io, clientOf(io, conn), ns, () => this.arrivals.delete(conn)));
+      this.undecided.set(conn, new Bootstrap(io, clientOf(io, conn), ns, () => this.undecided.delete(conn)));
     });
   }
 
@@ -40,84 +40,89 @@ export class ConnectOrder {
    * Tells a peer why it cannot stay, and closes its connection. Who asked for a namespace gets the reason as the answer
    * to its CONNECT; who asked for the default namespace itself, as the event `refused` with `{ err }`.
    *
-   * @param socket - a socket of the default namespace that has just connected
+   * @param socket - a socket of the default namespace, in the `connection` event
    */
   refuse(socket: Socket, err: string): void {
-    const asked = this.arrivals.get(socket.conn)?.refuse(err) ?? true;
-    if (!asked) return socket.conn.close();
+    const bootstrap = this.undecided.get(socket.conn);
+    bootstrap?.refuse(err);
+    if (bootstrap?.unasked) return socket.conn.close();
+
     send(socket.client, { type: EVENT, nsp: "/", data: ["refused", { err }] });
     socket.disconnect(true);
   }
 }
 
-/** A connection on its way into the default namespace. */
-class Arrival {
-  /** Somebody has asked for the default namespace: the peer itself, or the server on its behalf. */
-  private asked: "by the peer" | "by the server" | undefined;
+/** The way of one connection into the default namespace, until that has decided. */
+class Bootstrap {
+  /** Who has asked for the default namespace. */
+  private asked: "nobody" | "the peer" | "the server" = "nobody";
   /** The CONNECTs that wait for the answer: the name of each namespace, and the `auth`. */
   private readonly waiting = new Map<string, Auth>();
-  private readonly socketIO: ReturnType<typeof takeConnects>;
+  private readonly connects: ReturnType<typeof interceptConnects>;
 
   constructor(
     private readonly io: Server,
     private readonly client: Client,
     private readonly ns: string,
-    private readonly onLetIn: () => void,
+    private readonly onDecided: () => void,
   ) {
-    this.socketIO = takeConnects(client, (name, auth = {}) => this.onConnect(name, auth));
-    if (client.conn.protocol === 3) this.ask("by the peer"); // which Socket.IO 4 does for a client of Socket.IO 2
+    this.connects = interceptConnects(client, (name, auth = {}) => this.onConnect(name, auth));
+    if (client.conn.protocol === 3) this.follow("the peer"); // Socket.IO 4 asks for a client of Socket.IO 2 by itself
   }
 
-  /** The handler refuses the peer. Tells whether the peer has asked for the default namespace itself. */
-  refuse(err: string): boolean {
-    const { client, ns, waiting } = this;
-    if (waiting.has("/")) this.socketIO.pass("/");
+  /** Whether the peer has not asked for the default namespace, so that it would not understand what that says. */
+  get unasked(): boolean {
+    return this.asked === "the server" && !this.waiting.has("/");
+  }
+
+  /** Answers the CONNECTs of a peer that the handler refuses. */
+  refuse(err: string): void {
+    const { client, ns, waiting, connects } = this;
+    if (waiting.has("/")) connects.passOn("/");
     if (waiting.has(ns)) {
       send(client, { type: CONNECT_ERROR, nsp: ns, data: client.conn.protocol === 3 ? err : { message: err } });
     }
-    return waiting.has("/") || this.asked === "by the peer";
   }
 
   private onConnect(name: string, auth: Auth): void {
-    if (name !== "/" && name !== this.ns) return this.socketIO.pass(name, auth);
+    if (name !== "/" && name !== this.ns) return this.connects.passOn(name, auth);
 
-    const again = this.waiting.has(name) || (name === "/" && this.asked === "by the peer");
+    const again = this.waiting.has(name) || (name === "/" && this.asked === "the peer");
     if (again) return this.client.conn.close(); // as Socket.IO does
 
     // without what would recover an earlier connection: that skips the middlewares, and with them a refusal
     const { pid, offset, ...fresh } = auth;
-    if (this.asked) {
-      this.waiting.set(name, auth);
-    } else if (name === "/") {
-      this.ask("by the peer");
-      this.socketIO.pass("/", fresh);
-    } else {
-      this.waiting.set(name, auth);
-      this.ask("by the server");
-      joinUnasked(this.io, this.client, fresh);
+    if (this.asked === "nobody" && name === "/") {
+      this.follow("the peer");
+      return this.connects.passOn("/", fresh);
+    }
+    this.waiting.set(name, auth);
+    if (this.asked === "nobody") {
+      this.follow("the server");
+      joinOnBehalf(this.io, this.client, fresh);
     }
   }
 
-  private ask(who: "by the peer" | "by the server"): void {
-    this.asked = who;
-    // The server does not hear its own answer: python-socketio, for one, gives up on an answer it has not asked for.
-    nextAnswer(this.client, who === "by the peer", (answer) => {
+  private follow(asked: "the peer" | "the server"): void {
+    this.asked = asked;
+    // An answer that the peer has not asked for stays here: python-socketio, for one, gives up on it.
+    interceptAnswer(this.client, asked === "the peer", (answer) => {
       queueMicrotask(() => this.decide(answer)); // the listeners of `connection` come first: one creates the namespace
     });
   }
 
   private decide(answer: Packet): void {
-    const { client, waiting, socketIO } = this;
+    const { client, waiting, connects } = this;
 
     if (answer.type === CONNECT_ERROR) {
       for (const nsp of waiting.keys()) send(client, { ...answer, nsp });
       waiting.clear();
-      this.asked = undefined; // who tries again is asked for again
+      this.asked = "nobody"; // who tries again is asked for again
     } else {
-      socketIO.release();
-      this.onLetIn();
+      connects.restore();
+      this.onDecided();
       if (client.conn.readyState !== "open") return; // refused by the handler
-      for (const [name, auth] of waiting) socketIO.pass(name, auth);
+      for (const [name, auth] of waiting) connects.passOn(name, auth);
     }
   }
 }

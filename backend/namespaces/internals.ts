@@ -52,32 +52,32 @@ export function clientOf(io: Server, conn: Connection): Client {
 }
 
 /**
- * Hands the CONNECT packets of a client to `handler` until that is called off. `client.connect`: nothing public comes
- * before Socket.IO's answer to a CONNECT.
+ * Hands the CONNECT packets of a client to `handler` instead of Socket.IO. `client.connect`: nothing public comes before
+ * Socket.IO's answer to a CONNECT.
  *
- * @returns what Socket.IO does with a CONNECT, and a function that lets it do so again by itself
+ * @returns what Socket.IO does with a CONNECT, and the end of the interception
  */
-export function takeConnects(client: Client, handler: (name: string, auth?: Auth) => void) {
+export function interceptConnects(client: Client, handler: (name: string, auth?: Auth) => void) {
   const { connect } = client as unknown as { connect: typeof handler };
-  const replace = (by: typeof handler) => Object.assign(client, { connect: by });
+  const use = (by: typeof handler) => Object.assign(client, { connect: by });
 
-  replace(handler);
+  use(handler);
   // set back and not deleted: a deleted property would make the client a slow object
-  return { pass: connect.bind(client), release: () => replace(connect) };
+  return { passOn: connect.bind(client), restore: () => use(connect) };
 }
 
 /**
- * Waits for the answer of the default namespace. `client._packet` again: nothing public tells that a middleware has
- * refused.
+ * Calls `listener` with the next answer of the default namespace to a client. `client._packet` again: nothing public
+ * tells that a middleware has refused.
  *
- * @param aloud - whether the answer is written to the connection too
+ * @param write - whether the answer is written to the connection too
  */
-export function nextAnswer(client: Client, aloud: boolean, listener: (answer: Packet) => void): void {
+export function interceptAnswer(client: Client, write: boolean, listener: (answer: Packet) => void): void {
   const { _packet } = client;
 
   client._packet = (packet, options) => {
     const answer = "nsp" in packet && packet.nsp === "/" && (packet.type === CONNECT || packet.type === CONNECT_ERROR);
-    if (!answer || aloud) _packet.call(client, packet, options);
+    if (!answer || write) _packet.call(client, packet, options);
     if (!answer) return;
     client._packet = _packet;
     listener(packet);
@@ -85,16 +85,17 @@ export function nextAnswer(client: Client, aloud: boolean, listener: (answer: Pa
 }
 
 /**
- * Puts a client into the default namespace without its asking. `namespace._add`: Socket.IO's way in. It then calls back
- * for its list of the namespaces that the client has asked for; here the socket goes into `client.sockets` alone, which
- * is how it hears when the connection closes.
+ * Puts a client into the default namespace that has not asked for it. `namespace._add`: Socket.IO's way in. It calls
+ * back for its list of the namespaces that the client has asked for; here the socket goes into `client.sockets` alone,
+ * which is how it hears when the connection closes. So Socket.IO's `connectTimeout` runs on until the peer has joined
+ * what it has asked for.
  */
-export function joinUnasked({ sockets }: Server, client: Client, auth: Auth): void {
+export function joinOnBehalf({ sockets }: Server, client: Client, auth: Auth): void {
   void sockets._add(client, auth, (socket) => client["sockets"].set(socket.id, socket));
 }
 
-/** Answers a CONNECT for the default namespace of a client that {@link joinUnasked} has put into it before. */
-export function answerWhoIsIn({ sockets }: Server): void {
+/** Lets a client that {@link joinOnBehalf} has put into the default namespace ask for it later. */
+export function answerLateConnects({ sockets }: Server): void {
   const { _add } = sockets;
 
   sockets._add = async (client, auth, joined) => {
@@ -102,6 +103,25 @@ export function answerWhoIsIn({ sockets }: Server): void {
     if (!socket) return _add.call(sockets, client, auth, joined);
     joined(socket);
     send(client, { type: CONNECT, nsp: "/", data: { sid: socket.id } });
+  };
+}
+
+/**
+ * Calls `listener` with every connection whose handshake has `?ns=`, right after Socket.IO, also where the server is
+ * attached to its port later. Where `ns` is repeated, the last one counts, as in Engine.IO. WebTransport has no query.
+ */
+export function onHandshake(io: Server, listener: (conn: Connection, ns: string) => void): void {
+  const { bind } = io;
+  const onConnection = (conn: Connection) => {
+    const { url = "" } = (conn.request as typeof conn.request | null) ?? {};
+    const ns = new URL(url, "http://localhost").searchParams.getAll("ns").at(-1);
+    if (ns) listener(conn, ns);
+  };
+  io.engine?.on("connection", onConnection);
+  io.bind = (engine) => {
+    bind.call(io, engine);
+    engine.on("connection", onConnection);
+    return io;
   };
 }
 
@@ -147,25 +167,6 @@ export function stopSweepingOnClose(io: Server): void {
     const own = (answer as { name?: string }).name === "SessionAwareAdapter";
     return own ? build(answer as new () => RecoveryAdapter) : answer;
   } as typeof adapter;
-}
-
-/**
- * Calls `listener` with every connection whose handshake has `?ns=`, right after Socket.IO, also where the server is
- * attached to its port later. Where `ns` is repeated, the last one counts, as in Engine.IO. WebTransport has no query.
- */
-export function onHandshake(io: Server, listener: (conn: Connection, ns: string) => void): void {
-  const { bind } = io;
-  const onConnection = (conn: Connection) => {
-    const { url = "" } = (conn.request as typeof conn.request | null) ?? {};
-    const ns = new URL(url, "http://localhost").searchParams.getAll("ns").at(-1);
-    if (ns) listener(conn, ns);
-  };
-  io.engine?.on("connection", onConnection);
-  io.bind = (engine) => {
-    bind.call(io, engine);
-    engine.on("connection", onConnection);
-    return io;
-  };
 }
 
 /**

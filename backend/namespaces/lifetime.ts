@@ -68,7 +68,7 @@ class Lifetime {
 
   /** Keeps the namespace at least until this connection closes. */
   hold(conn: Connection): void {
-    if (conn.readyState === "closed" || conn.listeners("close").includes(this.release)) return;
+    if (conn.readyState === "closed" || conn.listenerCount("close", this.release) > 0) return;
     clearTimeout(this.countdown);
     this.holders++;
     conn.setMaxListeners(0); // one connection may hold any number of namespaces
