@@ -43,10 +43,14 @@ export function chatServer(comeBackWithin = COME_BACK_WITHIN, cluster?: Cluster)
   lobby(io, ee);
 
   app.get("/", (_request, response) => response.sendFile(join(page, "index.html")));
-  // the page of a namespace has the path that is the namespace's name, so that its address can be shared
-  app.get(routes.chat, (_request, response) => response.sendFile(join(page, "chat.html")));
+  // The page of a namespace has the namespace's name as its path, so that its address can be shared. A path that only
+  // looks like one gets the same page, which shows the refusal. A comma ends a namespace's name, so it is left out.
+  app.get([routes.chat, /^\/category\/[^/,]+\/item\/[^/,]+\/chat$/], (_request, response) =>
+    response.sendFile(join(page, "chat.html")),
+  );
   app.get("/style.css", (_request, response) => response.sendFile(join(page, "style.css")));
   app.use("/js", express.static(join(page, "dist/frontend"), { index: false }));
+  app.use((_request, response) => response.status(404).sendFile(join(page, "not-found.html")));
 
   return { server, io, ee };
 }

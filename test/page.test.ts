@@ -2,11 +2,13 @@
 
 import { source as axe, type AxeResults } from "axe-core";
 import { expect } from "chai";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { arrive, join, lacksChromium, openBrowser, say, startDemo, WITHIN } from "./support/browser";
+import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
+import { join, missingChromium, newPerson, openBrowser, say, startDemo, WITHIN } from "./support/browser";
 import type { Demo, Person } from "./support/browser";
+import { until } from "./support/harness";
 
 const chat = "/category/1/item/2/chat";
+const noChat = "/category/a/item/2/chat"; // no route matches it
 
 describe("the demo page", function () {
   this.timeout(4 * WITHIN);
@@ -16,10 +18,10 @@ describe("the demo page", function () {
   let people: Person[];
 
   before("needs Chromium", async function () {
-    const lack = lacksChromium();
-    if (lack && process.env["CI"]) throw new Error(lack);
-    if (lack) {
-      console.log(`  the demo page: not tested, ${lack}`);
+    const missing = missingChromium();
+    if (missing && process.env["CI"]) throw new Error(missing);
+    if (missing) {
+      console.log(`  the demo page: not tested, ${missing}`);
       this.skip();
     }
     browser = await openBrowser();
@@ -33,17 +35,17 @@ describe("the demo page", function () {
   });
 
   afterEach(async () => {
-    const complaints = people.flatMap((person) => person.complaints);
+    const problems = people.flatMap((person) => person.problems);
     await Promise.all(people.map(({ page }) => page.context().close()));
     await demo.close();
-    expect(complaints, "errors, or requests to elsewhere").to.deep.equal([]);
+    expect(problems, "errors, or requests to other servers").to.deep.equal([]);
   });
 
   async function person(options?: BrowserContextOptions): Promise<Person> {
     if (!browser) throw new Error("no browser");
-    const somebody = await arrive(browser, demo.url, options);
-    people.push(somebody);
-    return somebody;
+    const newcomer = await newPerson(browser, demo.url, options);
+    people.push(newcomer);
+    return newcomer;
   }
 
   it("lets two people meet and talk", async () => {
@@ -61,8 +63,7 @@ describe("the demo page", function () {
     await heard(ben, "Ada", "Hello Ben");
     await say(ben, "Hello Ada");
     await heard(ada, "Ben", "Hello Ada");
-    const field = await messageField(ben).elementHandle();
-    await ben.page.waitForFunction((input) => (input as { value?: string } | null)?.value === "", field); // once acknowledged
+    await fieldIsEmpty(ben);
 
     await ben.page.close();
     await sees(ada, "Ben left.");
@@ -74,49 +75,98 @@ describe("the demo page", function () {
     const ben = await person();
 
     await join(ada, chat, "Ada");
-    await sees(ada, "You created this namespace.");
+    await sees(ada, "You created this namespace. You are its first peer.");
     await join(ben, chat, "Ben");
-    await sees(ben, "You joined this namespace.");
+    await sees(ben, "You joined this namespace. An earlier peer created it.");
 
-    expect(await steps(ada))
-      .to.include("Created")
-      .and.not.include("Found");
-    expect(await steps(ben))
-      .to.include("Found")
-      .and.not.include("Created");
-    expect(await ada.page.locator("#handshake summary").innerText()).to.match(/^Connection 1\s+created, \d+ ms$/);
-    expect(await ben.page.locator("#handshake summary").innerText()).to.match(/^Connection 1\s+joined, \d+ ms$/);
+    expect(await ada.page.locator("#handshakes summary").innerText()).to.match(/^Connection 1\s+created, \d+ ms$/);
+    expect(await ben.page.locator("#handshakes summary").innerText()).to.match(/^Connection 1\s+joined, \d+ ms$/);
   });
 
   for (const [transport, address] of [
     ["on WebSocket", chat],
     ["on long polling, upgraded to WebSocket", `${chat}?transport=polling`],
   ] as const) {
-    it(`shows the packets of this very connection, in the order in which they went by, ${transport}`, async () => {
+    it(`shows one request, one CONNECT and one answer, as they were on the wire, ${transport}`, async () => {
       const ada = await person();
-      const wire = overhear(ada.page);
+      const wire = recordWire(ada.page);
 
       await join(ada, address, "Ada");
       await sees(ada, "You created this namespace.");
       if (address !== chat) await ada.page.getByText("Upgrade to WebSocket").waitFor();
 
       const titles = await steps(ada);
-      const packets = await ada.page.locator("#handshake .packet").allInnerTexts();
-      for (const [i, packet] of packets.entries()) {
-        if (titles[i] === "Created") expect(packet).to.equal(`io.of("${chat}")`);
-        else expect(wire.join("\n"), titles[i]).to.include(packet);
-      }
+      expect(titles.filter((title) => title !== "Upgrade to WebSocket")).to.deep.equal([
+        "Request with ?ns=",
+        "Connection open",
+        "CONNECT",
+        "Created",
+        "Answer: connected",
+        "First event of the chat",
+      ]);
 
-      expect(packets[0]).to.include(`?ns=${encodeURIComponent(chat)}&EIO=4&transport=`);
-      expect(titles.slice(0, 3)).to.deep.equal(["Request with ?ns=", "Connection open", "CONNECT, default namespace"]);
-      inOrder(titles, "CONNECT, the namespace", "Let in, the namespace", "The chat’s first event");
-      inOrder(titles, "Let in, default namespace", "Created", "Let in, the namespace");
+      const shown = await ada.page.locator("#handshakes .step:not(.in-server) .code").allInnerTexts();
+      await until(() => shown.every((packet) => [...wire.sent, ...wire.received].includes(packet)));
+      expect(shown[0]).to.include(`?ns=${encodeURIComponent(chat)}&EIO=4&transport=`);
+      expect(wire.sent.filter((packet) => packet.startsWith("40"))).to.deep.equal([`40${chat},{"name":"Ada"}`]);
+      expect(wire.received.filter((packet) => packet.startsWith("40"))).to.have.length(1);
 
-      const times = await ada.page.locator("#handshake .step:not(.in-server) .time").allInnerTexts();
+      const times = await ada.page.locator("#handshakes .step:not(.in-server) .time").allInnerTexts();
       const ms = times.map((time) => Number(time.replace(/^([\d.]+) ms$/, "$1")));
       expect(ms).to.deep.equal([...ms].sort((a, b) => a - b));
     });
+
+    it(`shows the call that it makes, ${transport}`, async () => {
+      const ada = await person();
+      const ben = await person();
+      const [adasWire, bensWire] = [recordWire(ada.page), recordWire(ben.page)];
+      const start = ({ sent }: Wire) => [
+        sent.find((request) => request.includes("?ns="))?.replace(/&t=.*/, ""), // `t` is the time
+        sent.find((packet) => packet.startsWith(`40${chat}`)),
+      ];
+
+      await join(ada, address, "Ada");
+      await sees(ada, "You created this namespace.");
+      const call = await ada.page.locator("#call").innerText();
+      expect(call).to.include(`query: { ns: "${chat}" }`).and.include("forceNew: true");
+
+      await ben.page.goto("/"); // where the same call, pasted, has the same effect
+      await ben.page.addScriptTag({ type: "module", content: `import { io } from "socket.io-client";\n${call}` });
+      await sees(ada, "2 people here");
+      await until(() => [adasWire, bensWire].every((wire) => start(wire).every(Boolean)));
+      expect(start(bensWire)).to.deep.equal(start(adasWire));
+    });
   }
+
+  it("shows what the server did before its answer, and why no packet shows it", async () => {
+    const ada = await person();
+    const ben = await person();
+    const eve = await person();
+    const whatTheServerDid = ({ page }: Person) => page.locator("#handshakes .step.in-server").innerText();
+
+    await join(ada, chat, "Ada");
+    await sees(ada, "You created this namespace.");
+    await join(ben, chat, "Ben");
+    await sees(ben, "You joined this namespace.");
+    await eve.page.goto(noChat);
+    await state(eve, "refused");
+
+    const [created, found, refused] = await Promise.all([ada, ben, eve].map(whatTheServerDid));
+    expect(created)
+      .to.match(/Created\s+known from the event “topic” below/)
+      .and.match(/namespacesCreated\.has\(ns\) \/\/ false\s+io\.of\(ns\)/);
+    expect(found)
+      .to.match(/Found\s+known from the event “topic” below/)
+      .and.include("namespacesCreated.has(ns) // true")
+      .and.not.include("io.of");
+    expect(refused)
+      .to.match(/No route matches\s+known from the answer below/)
+      .and.include("ns.match(routes.chat) // null")
+      .and.not.include("io.of");
+    for (const text of [created, found, refused]) {
+      expect(text).to.include("the browser did not ask for the default namespace, so the server sends no answer");
+    }
+  });
 
   it("treats names and messages as text, whatever is in them", async () => {
     const mallory = await person();
@@ -134,7 +184,7 @@ describe("the demo page", function () {
       await heard(reader, name, markup);
       expect(await reader.page.locator("main :is(img, b, u)").count()).to.equal(0);
     }
-    expect(await mallory.page.locator("#handshake").innerText()).to.include(name); // it is in the CONNECT packet
+    expect(await mallory.page.locator("#handshakes").innerText()).to.include(name); // it is in the CONNECT packet
   });
 
   it("lists the namespaces that live, with their peers, and no longer than they live", async () => {
@@ -147,7 +197,7 @@ describe("the demo page", function () {
     await sees(visitor, "None now.");
     await join(ada, chat, "Ada");
     await row.getByText("1 peer", { exact: true }).waitFor();
-    await sees(visitor, "1 live now");
+    await sees(visitor, "1 now");
     await join(ben, chat, "Ben");
     await row.getByText("2 peers", { exact: true }).waitFor();
 
@@ -155,7 +205,7 @@ describe("the demo page", function () {
     await row.getByText("1 peer", { exact: true }).waitFor();
     await row.getByRole("link").focus();
     await ben.page.close();
-    await row.getByText("empty, will be retired").waitFor();
+    await row.getByText("empty, will be removed").waitFor();
     await row.waitFor({ state: "detached" });
     await sees(visitor, "None now.");
   });
@@ -187,7 +237,7 @@ describe("the demo page", function () {
     await page.keyboard.press("Enter"); // on the button Join
 
     await page.waitForURL("**/category/7/item/42/chat");
-    await page.getByText("You are here, as Ada.").waitFor();
+    await page.getByText("You are here as Ada.").waitFor();
     await page.getByRole("heading", { name: "Category 7, item 42" }).waitFor();
   });
 
@@ -200,10 +250,13 @@ describe("the demo page", function () {
     expect(await page.getByRole("log").isVisible()).to.equal(false);
     await page.keyboard.type("Ada"); // the field has the focus
     await page.keyboard.press("Enter");
-    await page.getByText("You are here, as Ada.").waitFor();
+    await page.getByText("You are here as Ada.").waitFor();
+    await page.keyboard.type("Hello"); // now the message field has it
+    await page.keyboard.press("Enter");
+    await page.getByRole("log").getByText("Hello", { exact: true }).waitFor();
 
     await page.reload();
-    await page.getByText("You are here, as Ada.").waitFor();
+    await page.getByText("You are here as Ada.").waitFor();
 
     const secondTab = await page.context().newPage(); // of the same person, or of another in the same browser
     await secondTab.goto(chat);
@@ -216,8 +269,8 @@ describe("the demo page", function () {
     await page.addInitScript(`for (const name of ["localStorage", "sessionStorage"])
       Object.defineProperty(window, name, { get() { throw new DOMException("forbidden", "SecurityError"); } })`);
 
-    await join({ page, complaints: [] }, chat, "Ada");
-    await page.getByText("You are here, as Ada.").waitFor();
+    await join({ page, problems: [] }, chat, "Ada");
+    await page.getByText("You are here as Ada.").waitFor();
   });
 
   it("survives a restart of the server, and shows it", async () => {
@@ -231,21 +284,21 @@ describe("the demo page", function () {
 
     await demo.close();
     await state(ada, "reconnecting");
-    await sees(visitor, "this list waits for it");
+    await sees(visitor, "The connection to the server is lost.");
     demo = await startDemo({ port: demo.port });
     await state(ada, "connected");
-    await sees(ada, "You are back. What was said in between is lost.");
+    await sees(ada, "You are back. Messages sent while you were away are lost.");
     await sees(ada, "You created this namespace."); // the new server knew nothing of it
     await visitor.page.getByRole("link", { name: chat }).waitFor();
 
-    const rounds = await ada.page.locator("#handshake summary").allInnerTexts();
-    expect(rounds[0]).to.match(/^Connection [23], after the loss of the one before\s+created, \d+ ms$/);
-    expect(rounds.at(-1)).to.match(/^Connection 1\s+created, \d+ ms$/);
-    expect(await steps(ada)).to.include("Created"); // those of the new round, which alone is unfolded
+    const handshakes = await ada.page.locator("#handshakes summary").allInnerTexts();
+    expect(handshakes[0]).to.match(/^Connection [23] \(reconnection\)\s+created, \d+ ms$/);
+    expect(handshakes.at(-1)).to.match(/^Connection 1\s+created, \d+ ms$/);
+    expect(await steps(ada)).to.include("Created"); // only the new handshake is open
     await say(ada, "Still here");
     await heard(ada, "Ada", "Still here");
 
-    for (const { complaints } of people) forgive(complaints, /net::ERR_/);
+    for (const { problems } of people) forgive(problems, /net::ERR_/);
   });
 
   it("brings what was missed after a short loss of the connection", async () => {
@@ -266,47 +319,82 @@ describe("the demo page", function () {
     }
     await sees(ben, "Ada left.");
     await say(ben, "Meanwhile");
-    await sees(ada, "You are back, and have missed nothing.");
+    await sees(ada, "You are back. You missed nothing.");
     await heard(ada, "Ben", "Meanwhile");
     await sees(ada, "You joined this namespace."); // by now it is Ben's
     expect(await steps(ada)).to.include("Found");
+    await sees(ada, "With pid and offset it also asks for the messages that it missed.");
   });
 
   it("shows why an address is refused, and where the handshake stopped", async () => {
     const ada = await person();
+    const wire = recordWire(ada.page);
+    const answer = `44${noChat},{"message":"no route matches ${noChat}"}`;
 
     await ada.page.goto("/");
-    await ada.page.getByRole("link", { name: "Ask for a namespace that no route matches" }).click();
-    await ada.page.getByLabel("Your name").fill("Ada");
-    await ada.page.getByRole("button", { name: "Join" }).click();
-    await sees(ada, "Refused: no route matches /nowhere");
+    await ada.page.getByRole("link", { name: noChat }).click();
+    await sees(ada, `Refused: no route matches ${noChat}`);
     await state(ada, "refused");
-    await ada.page.locator("#handshake .step.end").waitFor();
+    await ada.page.locator("#handshakes .step.end").waitFor();
 
-    const titles = await steps(ada);
-    expect(titles).to.include("Refused, no such route");
-    expect(titles.at(-1)).to.equal("Connection closed");
-    expect(titles).to.not.include.members(["Created"]).and.not.include.members(["Let in, the namespace"]);
+    expect(await steps(ada)).to.deep.equal([
+      "Request with ?ns=",
+      "Connection open",
+      "CONNECT",
+      "No route matches",
+      "Answer: refused",
+      "Connection closed",
+    ]);
+    expect(await ada.page.locator("#handshakes .step.to-browser.refused .code").innerText()).to.equal(answer);
+    await until(() => wire.received.includes(answer));
     expect(await ada.page.getByText("You created").isVisible()).to.equal(false);
     expect(await messageField(ada).isVisible()).to.equal(false);
   });
 
-  it("shows the reason of a middleware that refuses, and can ask again", async () => {
+  it("shows the refusal at every address that looks like a chat, and leads back from all others", async () => {
     const ada = await person();
-    let closed = true;
-    demo.io.use((_socket, next) => next(closed ? new Error("closed for lunch") : undefined));
 
-    await join(ada, chat, "Ada");
-    await sees(ada, "Refused: closed for lunch");
-    expect(await steps(ada)).to.include("Refused, default namespace");
-
-    closed = false;
-    await ada.page.getByRole("button", { name: "Connect again" }).click();
-    await sees(ada, "You created this namespace.");
-    await state(ada, "connected");
-    await say(ada, "Thanks");
-    await heard(ada, "Ada", "Thanks");
+    for (const path of [
+      noChat,
+      "/category/1/item/two/chat",
+      "/category/1.5/item/2/chat",
+      "/category/%C3%A4/item/2/chat",
+    ]) {
+      await ada.page.goto(path);
+      await sees(ada, `Refused: no route matches ${path}`);
+    }
+    for (const path of ["/x", "/category/1/item/2", `${chat}/`, "/category/a,b/item/2/chat", "/js/page/none.js"]) {
+      const response = await ada.page.goto(path);
+      expect(response?.status(), path).to.equal(404);
+      await ada.page.getByRole("link", { name: "All namespaces" }).click();
+      await ada.page.getByRole("heading", { name: "Join a chat" }).waitFor();
+    }
+    forgive(ada.problems, /status of 404/);
   });
+
+  for (const place of ["the default namespace", "the namespace"]) {
+    it(`shows the reason of a middleware of ${place} that refuses, and can connect again`, async () => {
+      const ada = await person();
+      let closed = true;
+      const refuse = (_socket: unknown, next: (err?: Error) => void) => next(closed ? new Error("closed") : undefined);
+      if (place === "the namespace") demo.io.on("new_namespace", (namespace) => namespace.use(refuse));
+      else demo.io.use(refuse);
+
+      await join(ada, chat, "Ada");
+      await sees(ada, "Refused: closed");
+      await ada.page.locator("#handshakes .step.end").waitFor();
+      expect((await steps(ada)).slice(2)).to.deep.equal(["CONNECT", "Answer: refused", "Connection closed"]);
+
+      closed = false;
+      await ada.page.getByRole("button", { name: "Connect again" }).click();
+      await state(ada, "connected");
+      await say(ada, "Thanks");
+      await heard(ada, "Ada", "Thanks");
+      const handshakes = await ada.page.locator("#handshakes summary").allInnerTexts();
+      expect(handshakes[0]).to.match(/^Connection 2\s+(created|joined), \d+ ms$/);
+      expect(handshakes[1]).to.match(/^Connection 1\s+refused, \d+ ms$/);
+    });
+  }
 
   it("says so when a message is refused, and keeps it", async () => {
     const ada = await person();
@@ -349,6 +437,7 @@ describe("the demo page", function () {
       const ada = await person({ colorScheme });
       const visitor = await person({ colorScheme });
       const refused = await person({ colorScheme });
+      const lost = await person({ colorScheme });
 
       await ada.page.goto(chat);
       await ada.page.getByLabel("Your name").waitFor();
@@ -363,11 +452,67 @@ describe("the demo page", function () {
       await visitor.page.goto("/");
       await visitor.page.getByRole("link", { name: chat }).waitFor();
       await passesAxe(visitor.page);
-      await join(refused, `${chat}?ns=/nowhere`, "Eve");
+      await refused.page.goto(noChat);
       await sees(refused, "Refused:");
       await passesAxe(refused.page);
+      await lost.page.goto("/x");
+      await passesAxe(lost.page);
+      forgive(lost.problems, /status of 404/);
+    });
+
+    it(`is ${colorScheme} where the system is`, async () => {
+      const { page } = await person({ colorScheme });
+      for (const path of [chat, "/"]) {
+        await page.goto(path);
+        const colour = await page.evaluate<string>("getComputedStyle(document.body).backgroundColor");
+        const [red = 0, green = 0, blue = 0] = (colour.match(/\d+/g) ?? []).map(Number);
+        expect(red + green + blue > 3 * 128 ? "light" : "dark", path).to.equal(colorScheme);
+      }
     });
   }
+
+  it("has the whole chat in a window of 1100 x 800 pixels, without scrolling", async () => {
+    const ada = await person({ viewport: { width: 1100, height: 800 } });
+
+    await join(ada, chat, "Ada");
+    await talkALot(ada);
+    const [chatBox, fieldBox, handshakeBox] = await boxes(chatSection(ada), messageField(ada), handshakeSection(ada));
+
+    expect(await ada.page.evaluate("scrollY")).to.equal(0);
+    expect(chatBox.top).to.be.at.least(0);
+    expect(chatBox.bottom).to.be.at.most(800);
+    expect(fieldBox.bottom).to.be.below(chatBox.bottom);
+    expect(handshakeBox.left).to.be.at.least(chatBox.right); // beside it
+    expect(handshakeBox.top).to.equal(chatBox.top);
+  });
+
+  it("has the handshake right under the chat on a phone of 390 x 844 pixels", async () => {
+    const ada = await person({ viewport: { width: 390, height: 844 } });
+
+    await join(ada, chat, "Ada");
+    await talkALot(ada);
+    const [chatBox, fieldBox, handshakeBox] = await boxes(chatSection(ada), messageField(ada), handshakeSection(ada));
+
+    expect(await ada.page.evaluate("scrollY")).to.equal(0);
+    expect(chatBox.top).to.be.at.least(0);
+    expect(fieldBox.bottom).to.be.below(chatBox.bottom);
+    expect(handshakeBox.top - chatBox.bottom).to.be.within(1, 32);
+    expect(handshakeBox.top).to.be.below(844); // so that one sees that there is more
+    expect(await ada.page.evaluate("document.documentElement.scrollWidth")).to.equal(390);
+  });
+
+  it("keeps the message field in the window while the handshake is read", async () => {
+    const ada = await person({ viewport: { width: 1100, height: 800 } });
+
+    await join(ada, chat, "Ada");
+    await sees(ada, "You created this namespace.");
+    await ada.page.getByText("First event of the chat").scrollIntoViewIfNeeded();
+    expect(await ada.page.evaluate("scrollY")).to.be.greaterThan(0);
+
+    const [fieldBox] = await boxes(messageField(ada));
+    expect(fieldBox.top).to.be.at.least(0);
+    expect(fieldBox.bottom).to.be.at.most(800);
+  });
 
   it("fits a screen of 375 pixels", async () => {
     const ada = await person({ viewport: { width: 375, height: 700 } });
@@ -381,17 +526,20 @@ describe("the demo page", function () {
     await ada.page.goto("/");
     await ada.page.getByRole("link", { name: "/category/1234567890" }).waitFor();
     expect(await fits()).to.equal(true);
+    await ada.page.goto(`/category/${"x".repeat(100)}/item/2/chat`);
+    await sees(ada, "Refused:");
+    expect(await fits()).to.equal(true);
   });
 });
 
-/** Waits until the words can be read somewhere on the page. */
-function sees({ page }: Person, words: string): Promise<void> {
-  return page.getByText(words).first().waitFor();
+/** Waits until this text is somewhere on the page. */
+function sees({ page }: Person, text: string): Promise<void> {
+  return page.getByText(text).first().waitFor();
 }
 
 function heard({ page }: Person, from: string, text: string): Promise<void> {
-  const said = page.getByRole("log").locator(".said").filter({ hasText: from });
-  return said.getByText(text, { exact: true }).first().waitFor();
+  const message = page.getByRole("log").locator(".message").filter({ hasText: from });
+  return message.getByText(text, { exact: true }).first().waitFor();
 }
 
 function state({ page }: Person, state: string): Promise<void> {
@@ -402,38 +550,81 @@ function messageField({ page }: Person) {
   return page.getByLabel("Message", { exact: true });
 }
 
-/** The titles of the steps in the round that is unfolded. */
+function chatSection({ page }: Person) {
+  return page.getByRole("region", { name: "Chat" });
+}
+
+function handshakeSection({ page }: Person) {
+  return page.getByRole("region", { name: "The handshake" });
+}
+
+/** The titles of the steps in the handshake that is open. */
 function steps({ page }: Person): Promise<string[]> {
-  return page.locator("#handshake details[open] .step strong").allInnerTexts();
+  return page.locator("#handshakes details[open] .step strong").allInnerTexts();
 }
 
-function inOrder(titles: string[], ...some: string[]): void {
-  expect(titles).to.include.members(some);
-  expect(titles.filter((title) => some.includes(title))).to.deep.equal(some);
+/** Fills the chat, and leaves an error under the message field. */
+async function talkALot(person: Person): Promise<void> {
+  await sees(person, "You created this namespace.");
+  for (let i = 1; i <= 12; i++) {
+    await say(person, `message ${i}`);
+    await person.page.getByRole("log").getByText(`message ${i}`, { exact: true }).waitFor();
+    await fieldIsEmpty(person);
+  }
+  await say(person, "x".repeat(2001));
+  await sees(person, "Not sent:");
 }
 
-/** Everything that goes over the wire, as the browser itself reports it. */
-function overhear(page: Page): string[] {
-  const wire: string[] = [];
+/** Waits until the last message has been answered. */
+async function fieldIsEmpty(person: Person): Promise<void> {
+  const field = await messageField(person).elementHandle();
+  await person.page.waitForFunction((input) => (input as { value?: string } | null)?.value === "", field);
+}
+
+/** Where these stand in the window. */
+async function boxes<T extends Locator[]>(...locators: T) {
+  const found = await Promise.all(
+    locators.map(async (locator) => {
+      const box = await locator.boundingBox();
+      if (!box) throw new Error(`not visible: ${locator}`);
+      return { left: box.x, top: box.y, right: box.x + box.width, bottom: box.y + box.height };
+    }),
+  );
+  return found as { [I in keyof T]: (typeof found)[number] };
+}
+
+/** The requests and packets of a page. */
+interface Wire {
+  sent: string[];
+  received: string[];
+}
+
+/** Records what goes over the wire, as the browser itself reports it. */
+function recordWire(page: Page): Wire {
+  const wire: Wire = { sent: [], received: [] };
+  const addressOf = (url: string) => `GET ${new URL(url).pathname}${new URL(url).search}`;
+  const packetsIn = (body: string) => body.split("\x1e"); // long polling sends several packets in one body
+
   page.on("request", (request) => {
-    const { pathname, search } = new URL(request.url());
-    wire.push(`${request.method()} ${pathname}${search}`, request.postData() ?? "");
+    if (request.method() === "GET") wire.sent.push(addressOf(request.url()));
+    else wire.sent.push(...packetsIn(request.postData() ?? ""));
   });
   page.on("response", async (response) => {
-    if (response.url().includes("/socket.io/?")) wire.push(await response.text().catch(() => ""));
+    if (response.url().includes("/socket.io/?")) {
+      wire.received.push(...packetsIn(await response.text().catch(() => "")));
+    }
   });
   page.on("websocket", (socket) => {
-    const { pathname, search } = new URL(socket.url());
-    wire.push(`GET ${pathname}${search}`);
-    socket.on("framesent", ({ payload }) => wire.push(String(payload)));
-    socket.on("framereceived", ({ payload }) => wire.push(String(payload)));
+    wire.sent.push(addressOf(socket.url()));
+    socket.on("framesent", ({ payload }) => wire.sent.push(String(payload)));
+    socket.on("framereceived", ({ payload }) => wire.received.push(String(payload)));
   });
   return wire;
 }
 
-/** Takes back complaints that are part of what a test does. */
-function forgive(complaints: string[], expected: RegExp): void {
-  complaints.splice(0, complaints.length, ...complaints.filter((complaint) => !expected.test(complaint)));
+/** Removes problems that a test makes on purpose. */
+function forgive(problems: string[], expected: RegExp): void {
+  problems.splice(0, problems.length, ...problems.filter((problem) => !expected.test(problem)));
 }
 
 async function passesAxe(page: Page): Promise<void> {

@@ -4,185 +4,192 @@ import type { Socket } from "socket.io-client";
 import type { ChatClientEvents, ChatServerEvents } from "../../backend/demo/events.js";
 import { connect } from "../client.js";
 import { count, find, make } from "./dom.js";
-import { watchHandshake } from "./handshake.js";
+import { watchHandshakes } from "./handshake.js";
 import { lastName, nameOfThisTab, rememberName } from "./name.js";
-import { drawSequence } from "./sequence.js";
+import { drawHandshakes } from "./sequence.js";
 
-const ANSWER_WITHIN = 5000; // milliseconds, before a message counts as lost
+const ANSWER_TIMEOUT = 5000; // milliseconds to wait for the answer to a message
 
-// The address of this page is the namespace's name. `?ns=` asks for another one, to see it refused; the default
-// namespace, a mere slash, is none that a peer can ask for.
-const query = new URLSearchParams(location.search);
-const asked = query.get("ns") ?? "";
-const ns = /[^/]/.test(asked) ? asked : location.pathname;
+const ns = location.pathname; // the page of a namespace has the namespace's name as its path
+const [isChat, category, item] = ns.match(/^\/category\/(\d+)\/item\/(\d+)\/chat$/) ?? [];
 
-// WebSocket is one request and one stream of packets, which is easier to follow than Socket.IO's default. That one is
-// a link away; a server that closes its connection in the middle of it is answered with errors on the console.
-const polling = query.get("transport") === "polling";
+// WebSocket alone is easier to follow than Socket.IO's default, which starts with long polling. With long polling the
+// browser also logs errors when the server closes the connection.
+const polling = new URLSearchParams(location.search).get("transport") === "polling";
 
-const asking = find("asking", HTMLElement);
+const nameForm = find("name-form", HTMLFormElement);
 const room = find("room", HTMLElement);
 const status = find("status", HTMLElement);
-const origin = find("origin", HTMLElement);
+const arrival = find("arrival", HTMLElement);
 const peers = find("peers", HTMLElement);
-const again = find("again", HTMLButtonElement);
+const connectAgain = find("connect-again", HTMLButtonElement);
 const log = find("log", HTMLElement);
-const talk = find("talk", HTMLFormElement);
-const field = find("message", HTMLInputElement);
-const problem = find("problem", HTMLElement);
+const messageForm = find("message-form", HTMLFormElement);
+const messageField = find("message", HTMLInputElement);
+const sendError = find("send-error", HTMLElement);
 
 showTitle();
-showTransport();
-if (nameOfThisTab()) enter(nameOfThisTab());
-else ask();
+showTransportLink();
+if (nameOfThisTab() || !isChat)
+  enter(nameOfThisTab() || "Anonymous"); // no name is needed to be refused
+else askName();
 
 function showTitle(): void {
-  const [, category, item] = ns.match(/^\/category\/(\d+)\/item\/(\d+)\/chat$/) ?? [];
-  const title = category ? `Category ${category}, item ${item}` : "A namespace without a route";
+  const title = isChat ? `Category ${category}, item ${item}` : "No chat at this address";
   find("title", HTMLElement).textContent = title;
   find("ns", HTMLElement).textContent = ns;
   document.title = `${title} · First peer`;
 }
 
-function showTransport(): void {
+function showTransportLink(): void {
   if (!polling) return;
-  const other = find("transport", HTMLAnchorElement);
-  other.href = location.pathname;
-  other.textContent = "Watch it on WebSocket alone";
+  const link = find("transport", HTMLAnchorElement);
+  link.href = ns;
+  link.textContent = "Use WebSocket only";
 }
 
-function ask(): void {
-  const name = find("name", HTMLInputElement);
-  name.value = lastName();
-  asking.hidden = false;
-  name.focus();
-  asking.addEventListener("submit", (event) => {
+function askName(): void {
+  const field = find("name", HTMLInputElement);
+  field.value = lastName();
+  nameForm.hidden = false;
+  field.focus();
+  nameForm.addEventListener("submit", (event) => {
     event.preventDefault();
-    asking.hidden = true;
-    rememberName(name.value.trim());
-    enter(name.value.trim());
-    field.focus();
+    nameForm.hidden = true;
+    rememberName(field.value.trim());
+    enter(field.value.trim());
+    messageField.focus();
   });
 }
 
 function enter(name: string): void {
   room.hidden = false;
+  showState("connecting", "Connecting");
 
   const socket: Socket<ChatServerEvents, ChatClientEvents> = connect(location.origin, ns, {
     auth: { name },
-    transports: polling ? ["polling", "websocket"] : ["websocket"],
-    autoConnect: false, // not before somebody watches
+    ...(polling ? {} : { transports: ["websocket"] }),
   });
-  const start = watchHandshake(socket, ns, drawSequence(find("handshake", HTMLElement)));
+  const reconnect = watchHandshakes(socket, ns, drawHandshakes(find("handshakes", HTMLElement)));
 
+  showCall(name);
   followState(socket);
   followChat(socket, name);
-  send(socket);
-  again.addEventListener("click", () => {
+  sendMessages(socket);
+  connectAgain.addEventListener("click", () => {
     showState("connecting", "Connecting");
-    field.focus(); // the button is gone
-    start();
+    messageField.focus(); // the button is hidden now
+    reconnect();
   });
-  showState("connecting", "Connecting");
-  start();
+}
+
+/** Shows the call that `connect` makes. */
+function showCall(name: string): void {
+  const quote = (text: string) => JSON.stringify(text);
+
+  find("call", HTMLElement).replaceChildren(
+    `io(${quote(location.origin + ns)}, {\n  `,
+    make("mark", "", `query: { ns: ${quote(ns)} },`),
+    `\n  forceNew: true,\n  auth: { name: ${quote(name)} },\n${polling ? "" : '  transports: ["websocket"],\n'}});`,
+  );
 }
 
 function followState(socket: Socket): void {
-  let trying: "connecting" | "reconnecting" = "connecting";
+  let attempt: "connecting" | "reconnecting" = "connecting";
 
   socket.on("connect", () => {
-    trying = "reconnecting"; // from now on
+    attempt = "reconnecting"; // from now on
     showState("connected", "Connected");
   });
   socket.on("disconnect", () => {
     if (socket.active) showState("reconnecting", "Connection lost, reconnecting");
-    else showState("refused", "The server has ended this connection");
+    else showState("refused", "The server closed the connection");
   });
   socket.on("connect_error", ({ message }) => {
     if (!socket.active) showState("refused", `Refused: ${message}`);
-    else showState(trying, `The server does not answer, still ${trying}`);
+    else showState(attempt, `The server does not answer, still ${attempt}`);
   });
 }
 
-function showState(state: "connecting" | "connected" | "reconnecting" | "refused", words: string): void {
+function showState(state: "connecting" | "connected" | "reconnecting" | "refused", text: string): void {
   status.dataset["state"] = state;
-  status.textContent = words;
-  again.hidden = state !== "refused";
-  talk.hidden = state === "refused";
-  log.hidden = talk.hidden && log.childElementCount === 0;
+  status.textContent = text;
+  connectAgain.hidden = state !== "refused";
+  messageForm.hidden = state === "refused";
+  log.hidden = messageForm.hidden && log.childElementCount === 0;
   if (state === "connected") return;
-  origin.hidden = true; // true of a connection that is no more
+  arrival.hidden = true; // it was about the last connection
   peers.textContent = "";
 }
 
 function followChat(socket: Socket<ChatServerEvents>, name: string): void {
-  let before = false;
+  let wasHere = false;
 
   socket.on("topic", (topic) => {
-    origin.hidden = false;
-    origin.className = topic.created ? "created" : "joined";
-    origin.replaceChildren(
+    arrival.hidden = false;
+    arrival.className = topic.created ? "arrival created" : "arrival joined";
+    arrival.replaceChildren(
       make("strong", "", topic.created ? "You created this namespace." : "You joined this namespace."),
-      howItCame(topic),
+      explainArrival(topic),
     );
     showPeers(topic.peers);
-    if (!before) note(`You are here, as ${name}.`);
-    else if (socket.recovered) note("You are back, and have missed nothing.");
-    else note("You are back. What was said in between is lost.");
-    before = true;
+    if (!wasHere) showNote(`You are here as ${name}.`);
+    else if (socket.recovered) showNote("You are back. You missed nothing.");
+    else showNote("You are back. Messages sent while you were away are lost.");
+    wasHere = true;
   });
   socket.on("joined", (peer) => {
     showPeers(peer.peers);
-    note(`${peer.name} joined.`);
+    showNote(`${peer.name} joined.`);
   });
   socket.on("left", (peer) => {
     showPeers(peer.peers);
-    note(`${peer.name} left.`);
+    showNote(`${peer.name} left.`);
   });
   socket.on("message", ({ from, text, at }) => {
     const time = make("time", "", new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
     time.dateTime = at;
-    append(make("p", "said", make("strong", "", from), " ", time, make("span", "text", text)));
+    addToLog(make("p", "message", make("strong", "", from), " ", time, make("span", "text", text)));
   });
 }
 
-function howItCame({ created, peers }: { created: boolean; peers: number }): string {
-  if (!created) return " It was already there: an earlier peer’s handshake created it.";
-  if (peers > 1) return " It was not on this server until your handshake asked for it; the others use another one.";
-  return " It did not exist until your handshake asked for it: you are its first peer. Open this address in a second tab, and see it found.";
+function explainArrival({ created, peers }: { created: boolean; peers: number }): string {
+  if (!created) return " An earlier peer created it.";
+  if (peers > 1) return " It was not on this server before. The other people here are on another server.";
+  return " You are its first peer. Open this address in a second tab: that tab will join it.";
 }
 
 function showPeers(n: number): void {
   peers.textContent = `${count(n, "person", "people")} here`;
 }
 
-function note(words: string): void {
-  append(make("p", "note", words));
+function showNote(text: string): void {
+  addToLog(make("p", "note", text));
 }
 
-function append(line: HTMLElement): void {
+function addToLog(line: HTMLElement): void {
   const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
   log.append(line);
-  if (atEnd) log.scrollTop = log.scrollHeight; // who has scrolled up is reading, and stays there
+  if (atEnd) log.scrollTop = log.scrollHeight; // whoever has scrolled up is reading, and is not moved
 }
 
-function send(socket: Socket<ChatServerEvents, ChatClientEvents>): void {
-  talk.addEventListener("submit", async (event) => {
+function sendMessages(socket: Socket<ChatServerEvents, ChatClientEvents>): void {
+  messageForm.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (field.readOnly) return; // the one before is on its way
+    if (messageField.readOnly) return; // the last message has no answer yet
 
-    field.readOnly = true;
-    problem.textContent = "";
-    const failure = await socket
-      .timeout(ANSWER_WITHIN)
-      .emitWithAck("message", field.value)
+    messageField.readOnly = true;
+    sendError.textContent = "";
+    const error = await socket
+      .timeout(ANSWER_TIMEOUT)
+      .emitWithAck("message", messageField.value)
       .then(
         (answer) => ("err" in answer ? `Not sent: ${answer.err}.` : ""),
         () => "Perhaps not sent: the server did not answer.",
       );
-    field.readOnly = false;
-    problem.textContent = failure;
-    if (!failure) field.value = "";
-    field.focus();
+    messageField.readOnly = false;
+    sendError.textContent = error;
+    if (!error) messageField.value = "";
+    messageField.focus();
   });
 }

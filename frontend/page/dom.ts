@@ -1,13 +1,13 @@
-// dom.ts: the little that both pages need of the DOM. Whatever people typed enters the page as text, never as markup.
+// dom.ts: helpers for both pages. What people typed enters the page as text, never as HTML.
 
-/** The element with this id, which the page's HTML must have. */
+/** The element with this id. It must be in the page's HTML. */
 export function find<T extends HTMLElement>(id: string, type: new () => T): T {
   const element = document.getElementById(id);
   if (!(element instanceof type)) throw new Error(`no ${type.name} #${id} in this page`);
   return element;
 }
 
-/** A new element; strings among its children become text. */
+/** A new element. Strings among its children become text. */
 export function make<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   className: string,

@@ -1,225 +1,227 @@
-// handshake.ts: what happens on a connection, from the first request until its peer is in the namespace or refused.
-// Everything here is overheard: the packets are those of the connection itself, at the time they went by.
+// handshake.ts: what happens on a connection, from the first request until the peer is in its namespace or refused.
+//
+// It reads only public members of socket.io-client: `socket.io.engine` is the connection, its events `packetCreate` and
+// `packet` are what goes out and what comes in. No public member has the address of the request, so it is put together
+// from `engine.transport.query`.
 
 import type { Socket } from "socket.io-client";
 
 /** One step of a handshake. */
 export interface Step {
-  /** Which way it went, or where it took place. */
-  way: "to-server" | "to-browser" | "in-server" | "end";
+  /** Which way it went, or where it happened. */
+  place: "to-server" | "to-browser" | "in-server" | "end";
   title: string;
-  /** As it was on the wire. */
-  packet: string;
-  /** In plain words. */
-  why: string;
-  /** When it went by, in milliseconds since the round began; or who told of it, where nobody could see it. */
+  /** The packet as it was sent, or the code that the server ran. */
+  code: string;
+  explanation: string;
+  /** Milliseconds since the request, or how the page knows of a step that it cannot see. */
   time: string;
-  /** Where this step decided the round. */
-  verdict?: Outcome;
+  /** Set in the step that shows how the handshake ended. */
+  result?: Result;
 }
 
-/** What a round came to. */
-export type Outcome = "created" | "joined" | "refused" | "lost";
+/** How a handshake ended. */
+export type Result = "created" | "joined" | "refused" | "lost";
 
-/** Who is told, as it happens. */
-export interface Audience {
-  /** A new round begins: the first connection is number 0, then the attempts to reconnect. */
-  round(reconnection: boolean): void;
-  /** Something happened; it belongs at this place among the steps of the round. */
-  step(step: Step, index: number): void;
-  /** The round has come to something. */
-  outcome(outcome: Outcome, ms: number): void;
+/** Shows handshakes while they happen. */
+export interface HandshakeView {
+  /** A new handshake begins. */
+  begin(reconnection: boolean): void;
+  /** Shows a step at this position among the steps of the handshake. */
+  addStep(step: Step, index: number): void;
+  end(result: Result, ms: number): void;
 }
 
 type Engine = Socket["io"]["engine"];
 
 /**
- * Follows every handshake of a peer's socket.
+ * Shows every handshake of a socket: the first one, each reconnection, and each new attempt.
  *
- * @param socket - one that `connect` made with `autoConnect: false`, and the call to make instead of `socket.connect()`
- * @returns starts the connection
+ * @param socket - what `connect` has just returned, before anything else could happen
+ * @param ns - its namespace
+ * @returns connects the socket again; to be called instead of `socket.connect()`
  */
-export function watchHandshake(socket: Socket, ns: string, audience: Audience): () => void {
+export function watchHandshakes(socket: Socket, ns: string, view: HandshakeView): () => void {
   const manager = socket.io;
+  const watch = (reconnection: boolean) => new Handshake(ns, view, reconnection).watch(manager.engine);
 
-  manager.on("reconnect_attempt", () => {
-    const round = new Round(ns, audience, true);
-    queueMicrotask(() => round.follow(manager.engine)); // made right after this event
-  });
+  watch(false);
+  manager.on("reconnect_attempt", () => queueMicrotask(() => watch(true))); // the new engine is made after this event
 
   return () => {
-    const round = new Round(ns, audience, false);
     socket.connect();
-    round.follow(manager.engine);
+    watch(false);
   };
 }
 
-/** From one request to the end of its connection. */
-class Round {
-  private readonly start: number;
+/** From a request to the end of its connection. */
+class Handshake {
+  private readonly start = performance.now();
   private readonly steps: Step[] = [];
-  /** The default namespace's answer: the server decides about the namespace right after it. */
-  private asked?: Step;
-  private settled = false;
-  private joined = false;
+  /** The server's answer to the CONNECT. */
+  private answer?: Step;
+  private result?: Result;
 
   constructor(
     private readonly ns: string,
-    private readonly audience: Audience,
+    private readonly view: HandshakeView,
     reconnection: boolean,
   ) {
-    audience.round(reconnection);
-    this.start = performance.now();
+    view.begin(reconnection);
   }
 
-  follow(engine: Engine): void {
+  watch(engine: Engine): void {
     this.add({
-      way: "to-server",
+      place: "to-server",
       title: "Request with ?ns=",
-      packet: `GET ${address(engine.transport)}`,
-      why: "The browser opens a connection. Which namespace it wants stands in the query.",
+      code: `GET ${addressOf(engine.transport)}`,
+      explanation: "The browser opens a connection. The query says which namespace it wants.",
     });
-    engine.on("flush", () => {
-      for (const { type, data } of engine.writeBuffer) if (type === "message") this.sent(String(data)); // what just left
+    engine.on("packetCreate", ({ type, data }) => {
+      if (type === "message") this.onSent(String(data));
     });
     engine.on("packet", ({ type, data }) => {
       if (type === "open") {
         this.add({
-          way: "to-browser",
+          place: "to-browser",
           title: "Connection open",
-          packet: `0${data}`,
-          why: "The connection has an id. It belongs to no namespace yet.",
+          code: `0${data}`,
+          explanation: "The connection has an id. It is in no namespace yet.",
         });
       }
-      if (type === "message") this.received(String(data));
+      if (type === "message") this.onReceived(String(data));
     });
     engine.on("upgrade", (transport) => {
       this.add({
-        way: "to-server",
+        place: "to-server",
         title: "Upgrade to WebSocket",
-        packet: `GET ${address(transport)}`,
-        why: "The same connection goes on over WebSocket instead of HTTP requests. Its namespaces do not notice.",
+        code: `GET ${addressOf(transport)}`,
+        explanation:
+          "The same connection now uses WebSocket instead of HTTP requests. Nothing changes for its namespace.",
       });
     });
-    engine.on("close", (reason) => {
-      this.add({
-        way: "end",
-        title: this.steps.length > 1 ? "Connection closed" : "No answer",
-        packet: reason,
-        why:
-          this.steps.length === 1
-            ? "Nobody answered at the server’s address."
-            : this.joined
-              ? "The peer was in its namespace until now."
-              : "This is where the handshake stopped: the peer never entered the namespace.",
-      });
-      this.settle("lost");
-    });
+    engine.on("close", (reason) => this.onClose(reason));
   }
 
-  private sent(data: string): void {
-    const { type, namespace, payload } = parse(data);
+  private onSent(message: string): void {
+    const { type, payload } = parse(message);
     if (type !== CONNECT) return;
 
     this.add({
-      way: "to-server",
-      title: `CONNECT, ${called(namespace)}`,
-      packet: `4${data}`,
-      why:
-        namespace === "/"
-          ? "First to the default namespace, which every server has: there the server reads what the query asks for."
-          : payload.includes('"pid"')
-            ? "Then to the namespace itself. pid and offset ask for what was missed while the connection was lost."
-            : "Then to the namespace itself. If this comes early, the server keeps it until the default namespace has decided.",
+      place: "to-server",
+      title: "CONNECT",
+      code: `4${message}`,
+      explanation: payload.includes('"pid"')
+        ? "The browser asks for its namespace again. With pid and offset it also asks for the messages that it missed."
+        : "The browser asks for its namespace. This is the only CONNECT that it sends.",
     });
   }
 
-  private received(data: string): void {
-    const { type, namespace, payload } = parse(data);
-    const packet = `4${data}`;
+  private onReceived(message: string): void {
+    const { type, namespace, payload } = parse(message);
+    if (namespace !== this.ns) return;
 
     if (type === CONNECT) {
-      const step = this.add({
-        way: "to-browser",
-        title: `Let in, ${called(namespace)}`,
-        packet,
-        why:
-          namespace === "/"
-            ? "The peer is in the default namespace. Now the server reads ns and looks for a route that matches."
-            : "The namespace is there, and the peer is in it. From here on it is like any other of Socket.IO.",
+      this.answer = this.add({
+        place: "to-browser",
+        title: "Answer: connected",
+        code: `4${message}`,
+        explanation: "The peer is in its namespace. From now on it is an ordinary namespace of Socket.IO.",
       });
-      if (namespace === "/") this.asked = step;
-      else this.joined = true;
     }
 
-    if (type === CONNECT_ERROR) {
-      this.add({
-        way: "to-browser",
-        title: `Refused, ${called(namespace)}`,
-        packet,
-        why: "The server does not let this peer in, and says why.",
-        verdict: "refused",
-      });
-      this.settle("refused");
-    }
+    if (type === CONNECT_ERROR) this.onRefused(message, (JSON.parse(payload) as { message: string }).message);
 
-    if (type !== EVENT) return;
-    const [event, argument] = JSON.parse(payload) as [string, Record<string, unknown>];
-
-    if (event === "refused" && namespace === "/") {
-      this.add({
-        way: "to-browser",
-        title: "Refused, no such route",
-        packet,
-        why: "No route matches what the query asks for. No namespace is created, and the connection is given up.",
-        verdict: "refused",
-      });
-      this.settle("refused");
-    }
-
-    if (event === "topic" && namespace === this.ns && !this.settled) {
-      const created = argument["created"] === true;
-      const told = this.add({
-        way: "to-browser",
-        title: "The chat’s first event",
-        packet,
-        why: "“created” tells whether this handshake made the namespace; “peers”, how many are in it now.",
-      });
-      this.place({
-        way: "in-server",
-        title: created ? "Created" : "Found",
-        packet: `io.of("${this.ns}")`,
-        why: created
-          ? "The route matches, and the server has no namespace of this name: it is made now, for its first peer."
-          : "The route matches, and the namespace is there: an earlier peer’s handshake made it.",
-        time: `told by topic at ${told.time}`,
-        verdict: created ? "created" : "joined",
-      });
-      this.settle(created ? "created" : "joined");
+    if (type === EVENT && !this.result) {
+      const [event, data] = JSON.parse(payload) as [string, { created: boolean }];
+      if (event === "topic") this.onTopic(message, data.created);
     }
   }
 
-  /** Something that just went by. */
+  private onTopic(message: string, created: boolean): void {
+    this.add({
+      place: "to-browser",
+      title: "First event of the chat",
+      code: `4${message}`,
+      explanation:
+        "“created” says whether this handshake created the namespace. “peers” says how many peers are in it now.",
+    });
+    this.addInServer({
+      title: created ? "Created" : "Found",
+      code: created
+        ? "ns.match(routes.chat) // matches\nnamespacesCreated.has(ns) // false\nio.of(ns) // creates it"
+        : "ns.match(routes.chat) // matches\nnamespacesCreated.has(ns) // true",
+      explanation:
+        `${IN_DEFAULT_NAMESPACE} The route “chat” matches, and the namespace ` +
+        `${created ? "does not exist, so the handler creates it" : "exists already"}. ` +
+        `Then the server goes on with the CONNECT. ${NOT_ON_THE_WIRE}`,
+      time: "known from the event “topic” below",
+      result: created ? "created" : "joined",
+    });
+    this.end(created ? "created" : "joined");
+  }
+
+  private onRefused(message: string, reason: string): void {
+    const noRoute = reason.startsWith("no route matches");
+
+    this.answer = this.add({
+      place: "to-browser",
+      title: "Answer: refused",
+      code: `4${message}`,
+      explanation: noRoute
+        ? "The server answers the CONNECT with the reason. No namespace was created."
+        : "A middleware on the server did not let this peer in. The message is the reason.",
+      result: "refused",
+    });
+    if (noRoute) {
+      this.addInServer({
+        title: "No route matches",
+        code: "ns.match(routes.chat) // null",
+        explanation: `${IN_DEFAULT_NAMESPACE} No route matches, so it refuses the peer. ${NOT_ON_THE_WIRE}`,
+        time: "known from the answer below",
+        result: "refused",
+      });
+    }
+    this.end("refused");
+  }
+
+  private onClose(reason: string): void {
+    const answered = this.steps.length > 1;
+
+    this.add({
+      place: "end",
+      title: answered ? "Connection closed" : "No answer",
+      code: reason,
+      explanation: !answered
+        ? "No server answered at this address."
+        : this.answer && !this.answer.result
+          ? "The peer was in its namespace until now."
+          : "The handshake stopped here. The peer was never in the namespace.",
+    });
+    this.end("lost");
+  }
+
+  /** Adds something that has just been sent or received. */
   private add(step: Omit<Step, "time">): Step {
-    const now = { ...step, time: `${this.elapsed().toFixed(1)} ms` };
-    this.insert(now, this.steps.length);
-    return now;
+    const timed = { ...step, time: `${this.elapsed().toFixed(1)} ms` };
+    this.insert(timed, this.steps.length);
+    return timed;
   }
 
-  /** What the server did by itself: nobody saw when, but it comes right after the default namespace's answer. */
-  private place(step: Step): void {
-    this.insert(step, this.asked ? this.steps.indexOf(this.asked) + 1 : this.steps.length);
+  /** Adds what the server did before it gave its answer. */
+  private addInServer(step: Omit<Step, "place">): void {
+    this.insert({ ...step, place: "in-server" }, this.answer ? this.steps.indexOf(this.answer) : this.steps.length);
   }
 
   private insert(step: Step, index: number): void {
     this.steps.splice(index, 0, step);
-    this.audience.step(step, index);
+    this.view.addStep(step, index);
   }
 
-  private settle(outcome: Outcome): void {
-    if (this.settled) return;
-    this.settled = true;
-    this.audience.outcome(outcome, this.elapsed());
+  private end(result: Result): void {
+    if (this.result) return;
+    this.result = result;
+    this.view.end(result, this.elapsed());
   }
 
   private elapsed(): number {
@@ -227,24 +229,25 @@ class Round {
   }
 }
 
-// The types of Socket.IO's packets that take part in a handshake. Each travels in an Engine.IO message, whose own type
-// is the 4 in front: 40 is CONNECT, 44 its refusal, 42 an event.
+const IN_DEFAULT_NAMESPACE =
+  "The server keeps the CONNECT. First it puts the connection into the default namespace, where the handler reads ?ns=.";
+const NOT_ON_THE_WIRE =
+  "No packet shows this step: the browser did not ask for the default namespace, so the server sends no answer about it.";
+
+// The types of the Socket.IO packets in a handshake. Each packet travels in an Engine.IO message, which puts a 4 in
+// front: 40 is CONNECT and its answer, 44 is a refusal, 42 is an event.
 const CONNECT = "0";
 const EVENT = "2";
 const CONNECT_ERROR = "4";
 
-/** Reads `0/category/1/item/2/chat,{"sid":"..."}`; the default namespace is not written out. */
-function parse(data: string): { type: string; namespace: string; payload: string } {
-  const [, type = "", namespace = "/", payload = ""] = data.match(/^(\d)(?:(\/[^,]*),)?(.*)$/s) ?? [];
+/** Reads a packet such as `0/category/1/item/2/chat,{"sid":"..."}`. */
+function parse(message: string): { type: string; namespace: string; payload: string } {
+  const [, type = "", namespace = "/", payload = ""] = message.match(/^(\d)(?:(\/[^,]*),)?(.*)$/s) ?? [];
   return { type, namespace, payload };
 }
 
-function called(namespace: string): string {
-  return namespace === "/" ? "default namespace" : "the namespace";
-}
-
-/** Path and query of the request that a transport has made. */
-function address(transport: Engine["transport"]): string {
-  const { pathname, search } = new URL(transport["createUri"]("http", transport.query)); // `uri()` would stamp it anew
-  return pathname + search;
+/** Path and query of a transport's last request. The path is the default one of Socket.IO. */
+function addressOf({ query }: Engine["transport"]): string {
+  const fields = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+  return `/socket.io/?${fields.join("&")}`;
 }

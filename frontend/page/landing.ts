@@ -1,4 +1,4 @@
-// landing.ts: the landing page. A form that leads to a chat, and the namespaces that live on this server now.
+// landing.ts: the landing page. A form to join a chat, and a live list of the namespaces on this server.
 
 import { io, type Socket } from "socket.io-client";
 import type { LobbyServerEvents, NamespaceInfo } from "../../backend/demo/events.js";
@@ -21,38 +21,38 @@ const status = find("status", HTMLElement);
 const list = find("namespaces", HTMLElement);
 const rows = new Map<string, HTMLLIElement>();
 
-// The lobby is a static namespace: it is there from the start, so that the plain call of Socket.IO is enough.
+// The lobby is a static namespace. It is there from the start, so the plain call of Socket.IO is enough.
 const lobby: Socket<LobbyServerEvents, Record<string, never>> = io("/lobby");
 
 lobby.on("namespaces", (namespaces) => {
-  rows.clear(); // after a reconnection the server may know others
+  rows.clear(); // after a reconnection the list may be another one
   list.replaceChildren();
-  namespaces.forEach(put);
-  tell();
+  namespaces.forEach(showRow);
+  showCount();
 });
 lobby.on("changed", (namespace) => {
-  put(namespace);
-  tell();
+  showRow(namespace);
+  showCount();
 });
 lobby.on("retired", (namespace) => {
   rows.get(namespace)?.remove();
   rows.delete(namespace);
-  tell();
+  showCount();
 });
 lobby.on("disconnect", () => {
-  status.textContent = "The server went away; this list waits for it.";
+  status.textContent = "The connection to the server is lost. Reconnecting.";
 });
 lobby.on("connect_error", () => {
-  status.textContent = "The server does not answer; trying again.";
+  status.textContent = "The server does not answer. Trying again.";
 });
 
-function put({ name, peers }: NamespaceInfo): void {
-  const row = rows.get(name) ?? add(name);
+function showRow({ name, peers }: NamespaceInfo): void {
+  const row = rows.get(name) ?? addRow(name);
   row.className = peers ? "" : "empty";
-  row.lastElementChild?.replaceChildren(peers ? count(peers, "peer") : "empty, will be retired");
+  row.lastElementChild?.replaceChildren(peers ? count(peers, "peer") : "empty, will be removed");
 }
 
-function add(name: string): HTMLLIElement {
+function addRow(name: string): HTMLLIElement {
   const link = make("a", "", name);
   link.href = name;
   const row = make("li", "", link, make("span", "peers"));
@@ -61,6 +61,6 @@ function add(name: string): HTMLLIElement {
   return row;
 }
 
-function tell(): void {
-  status.textContent = rows.size ? `${rows.size} live now` : "None now. Join a chat, and there will be.";
+function showCount(): void {
+  status.textContent = rows.size ? `${rows.size} now` : "None now. Join a chat to create one.";
 }

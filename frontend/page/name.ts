@@ -1,5 +1,5 @@
-// name.ts: the person's name. This tab keeps it, so that a reload does not ask again; the browser remembers it as a
-// suggestion only, so that two tabs can be two people.
+// name.ts: the person's name. The tab keeps it, so a reload does not ask again. The browser keeps it too, but only as a
+// suggestion, so that two tabs can be two people.
 
 const KEY = "name";
 
@@ -18,7 +18,7 @@ export function rememberName(name: string): void {
     try {
       storage().setItem(KEY, name);
     } catch {
-      // a browser may forbid storage, or have no room left: then the next page asks again
+      // the browser does not allow storage, or it is full: the next page will ask again
     }
   }
 }
@@ -27,6 +27,6 @@ function read(storage: () => Storage): string {
   try {
     return storage().getItem(KEY) ?? "";
   } catch {
-    return ""; // the mere mention of a forbidden storage throws
+    return ""; // where storage is not allowed, reading the variable is an error
   }
 }

@@ -1,73 +1,76 @@
-// sequence.ts: draws handshakes as sequence diagrams, the browser on the left and the server on the right.
+// sequence.ts: draws handshakes as sequence diagrams, with the browser on the left and the server on the right.
 
 import { make } from "./dom.js";
-import type { Audience, Outcome, Step } from "./handshake.js";
+import type { HandshakeView, Result, Step } from "./handshake.js";
 
-const MOST_ROUNDS = 4; // a tab that stays open for days is not to fill up with them
+const MAX_HANDSHAKES = 4; // older ones are removed, or a page that stays open for days would fill up
 
-const ways: Record<Step["way"], string> = {
+/** For screen readers, which do not see the arrows. */
+const places: Record<Step["place"], string> = {
   "to-server": "Browser to server: ",
   "to-browser": "Server to browser: ",
   "in-server": "In the server: ",
   end: "",
 };
 
-const outcomes: Record<Outcome, string> = {
+const results: Record<Result, string> = {
   created: "created",
   joined: "joined",
   refused: "refused",
   lost: "no connection",
 };
 
-/** Draws into `panel`: the present round on top and open, the earlier ones folded below it. */
-export function drawSequence(panel: HTMLElement): Audience {
+/** Draws into `panel`: the latest handshake is on top and open, the earlier ones are closed below it. */
+export function drawHandshakes(panel: HTMLElement): HandshakeView {
   let list = make("ol", "steps");
-  let result = make("span", "outcome");
-  let unanswered: HTMLElement | undefined; // by the server, so far
-  let rounds = 0;
+  let resultText = make("span", "result");
+  let unanswered: HTMLElement | undefined; // the latest handshake, as long as the server has not answered
+  let number = 0;
 
   return {
-    round(reconnection) {
-      unanswered?.remove(); // of many attempts in vain, the last one is enough
-      if (!unanswered) rounds += 1;
+    begin(reconnection) {
+      unanswered?.remove(); // of many failed attempts, only the last one is shown
+      if (!unanswered) number += 1;
       for (const earlier of panel.querySelectorAll("details")) earlier.open = false;
 
       list = make("ol", "steps");
-      result = make("span", "outcome");
-      const title = reconnection ? `Connection ${rounds}, after the loss of the one before` : `Connection ${rounds}`;
-      const ends = make("div", "ends", make("span", "", "Browser"), make("span", "", "Server"));
-      const round = make("details", "round", make("summary", "", make("span", "", title), " ", result), ends, list);
-      round.open = true;
+      resultText = make("span", "result");
+      const title = reconnection ? `Connection ${number} (reconnection)` : `Connection ${number}`;
+      const sides = make("div", "sides", make("span", "", "Browser"), make("span", "", "Server"));
+      const summary = make("summary", "", make("span", "", title), " ", resultText);
+      const handshake = make("details", "handshake", summary, sides, list);
+      handshake.open = true;
 
-      panel.prepend(round);
-      panel.querySelectorAll("details")[MOST_ROUNDS]?.remove();
-      unanswered = round;
+      panel.prepend(handshake);
+      panel.querySelectorAll("details")[MAX_HANDSHAKES]?.remove();
+      unanswered = handshake;
     },
 
-    step(step, index) {
+    addStep(step, index) {
       list.insertBefore(draw(step), list.children[index] ?? null);
-      if (step.way === "to-browser") unanswered = undefined;
+      if (step.place === "to-browser") unanswered = undefined;
     },
 
-    outcome(outcome, ms) {
-      result.textContent = outcome === "lost" ? outcomes.lost : `${outcomes[outcome]}, ${ms.toFixed(0)} ms`;
-      result.classList.add(outcome);
+    end(result, ms) {
+      resultText.textContent = result === "lost" ? results.lost : `${results[result]}, ${ms.toFixed(0)} ms`;
+      resultText.classList.add(result);
     },
   };
 }
 
-function draw({ way, title, packet, why, time, verdict }: Step): HTMLLIElement {
+function draw({ place, title, code, explanation, time, result }: Step): HTMLLIElement {
+  const heading = [make("span", "visually-hidden", places[place]), make("strong", "", title), " "];
   return make(
     "li",
-    `step ${way} ${verdict ?? ""}`,
-    make("p", "what", make("span", "unseen", ways[way]), make("strong", "", title), " ", make("span", "time", time)),
-    make("code", "packet", ...marked(packet)),
-    make("p", "why", why),
+    `step ${place} ${result ?? ""}`,
+    make("p", "heading", ...heading, make("span", "time", time)),
+    make("code", "code", ...highlightNs(code)),
+    make("p", "explanation", explanation),
   );
 }
 
-/** The packet, with the part that this project is about made to stand out. */
-function marked(packet: string): (Node | string)[] {
-  const [before = "", ns, after = ""] = packet.split(/(?<=[?&])(ns=[^&]*)/);
-  return ns === undefined ? [packet] : [before, make("mark", "", ns), after];
+/** Highlights `ns=...` in the query of a request. */
+function highlightNs(code: string): (Node | string)[] {
+  const [before = "", ns, after = ""] = code.split(/(?<=[?&])(ns=[^&]*)/);
+  return ns === undefined ? [code] : [before, make("mark", "", ns), after];
 }

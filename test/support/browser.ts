@@ -1,17 +1,17 @@
-// browser.ts: a real browser, and people who use the demo in it.
+// browser.ts: a real browser, and people who use the demo with it.
 
 import { accessSync, constants } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
 import { chatServer } from "../../backend/server";
 
-/** The longest that anything may take to appear; a machine that is busy with other work is slow. */
+/** Milliseconds that anything may take to appear. It is long, because a busy machine is slow. */
 export const WITHIN = 15_000;
 
 const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 
-/** Whether there is a Chromium to test with, and what to say if not. */
-export function lacksChromium(): string | undefined {
+/** Says what is wrong where there is no Chromium to test with. */
+export function missingChromium(): string | undefined {
   try {
     accessSync(executablePath, constants.X_OK);
     return undefined;
@@ -53,38 +53,38 @@ export async function startDemo({ comeBackWithin = 300, port = 0 } = {}): Promis
     port: address.port,
     async close() {
       const closed = io.close();
-      server.closeAllConnections(); // a browser keeps some open, in case
+      server.closeAllConnections(); // a browser keeps some open for later requests
       await closed;
     },
   };
 }
 
-/** Someone with a browser profile of their own. */
+/** A person with a browser profile of their own. */
 export interface Person {
   page: Page;
-  /** What a page must never do: errors on its console or in its scripts, requests to other servers. */
-  complaints: string[];
+  /** Errors on the console or in scripts, and requests to other servers. There must be none. */
+  problems: string[];
 }
 
-export async function arrive(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Person> {
+export async function newPerson(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Person> {
   const context = await browser.newContext({ baseURL: url, reducedMotion: "reduce", ...options });
   context.setDefaultTimeout(WITHIN);
 
   const page = await context.newPage();
-  const complaints: string[] = [];
+  const problems: string[] = [];
   page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) complaints.push(`console: ${message.text()}`);
+    if (["error", "warning"].includes(message.type())) problems.push(`console: ${message.text()}`);
   });
-  page.on("pageerror", (error) => complaints.push(`script: ${error.message}`));
+  page.on("pageerror", (error) => problems.push(`script: ${error.message}`));
   page.on("request", (request) => {
     if (!request.url().startsWith(`${url}/`) && !request.url().startsWith("data:")) {
-      complaints.push(`request: ${request.url()}`);
+      problems.push(`request: ${request.url()}`);
     }
   });
   page.on("websocket", (socket) => {
-    if (!socket.url().startsWith(`${url.replace("http", "ws")}/`)) complaints.push(`request: ${socket.url()}`);
+    if (!socket.url().startsWith(`${url.replace("http", "ws")}/`)) problems.push(`request: ${socket.url()}`);
   });
-  return { page, complaints };
+  return { page, problems };
 }
 
 /** Opens a chat and joins it under this name. */
@@ -94,7 +94,7 @@ export async function join({ page }: Person, path: string, name: string): Promis
   await page.getByRole("button", { name: "Join" }).click();
 }
 
-/** Says something, as one does: with Enter. */
+/** Writes a message and sends it with Enter. */
 export async function say({ page }: Person, text: string): Promise<void> {
   await page.getByLabel("Message", { exact: true }).fill(text);
   await page.getByLabel("Message", { exact: true }).press("Enter");
