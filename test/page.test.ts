@@ -1,4 +1,4 @@
-// page.test.ts: what the demo promises to whoever opens it, in a real browser.
+// page.test.ts: what the demo promises to everybody who opens it, in a real browser.
 
 import { source as axe, type AxeResults } from "axe-core";
 import { expect } from "chai";
@@ -168,7 +168,7 @@ describe("the demo page", function () {
     }
   });
 
-  it("treats names and messages as text, whatever is in them", async () => {
+  it("shows names and messages as text, whatever is in them", async () => {
     const mallory = await person();
     const ben = await person();
     const markup = "<img src=x onerror=console.error(1)><b>bold</b>";
@@ -187,7 +187,7 @@ describe("the demo page", function () {
     expect(await mallory.page.locator("#handshakes").innerText()).to.include(name); // it is in the CONNECT packet
   });
 
-  it("lists the namespaces that live, with their peers, and no longer than they live", async () => {
+  it("lists the namespaces with their number of peers, and removes them when they are retired", async () => {
     const visitor = await person();
     const ada = await person();
     const ben = await person();
@@ -210,7 +210,7 @@ describe("the demo page", function () {
     await sees(visitor, "None now.");
   });
 
-  it("lists what lived before the landing page was opened, and leads there", async () => {
+  it("lists the namespaces that were there before the landing page was opened, and links to them", async () => {
     const ada = await person();
     const visitor = await person();
 
@@ -221,7 +221,7 @@ describe("the demo page", function () {
     await visitor.page.waitForURL(`**${chat}`);
   });
 
-  it("leads from the landing page to a chat by the keyboard alone", async () => {
+  it("leads from the landing page to a chat with the keyboard alone", async () => {
     const { page } = await person();
 
     await page.goto("/");
@@ -241,7 +241,7 @@ describe("the demo page", function () {
     await page.getByRole("heading", { name: "Category 7, item 42" }).waitFor();
   });
 
-  it("asks whoever comes by a shared address for a name, and remembers it", async () => {
+  it("asks for a name where somebody opens a shared address, and remembers it", async () => {
     const { page } = await person();
     const name = page.getByLabel("Your name");
 
@@ -301,7 +301,7 @@ describe("the demo page", function () {
     for (const { problems } of people) forgive(problems, /net::ERR_/);
   });
 
-  it("brings what was missed after a short loss of the connection", async () => {
+  it("shows the messages that were missed, after a short loss of the connection", async () => {
     const ada = await person();
     const ben = await person();
     await demo.close();
@@ -411,7 +411,7 @@ describe("the demo page", function () {
     expect(await ada.page.getByRole("alert").innerText()).to.equal("");
   });
 
-  it("leaves those who read older messages where they are", async () => {
+  it("does not scroll away from older messages while somebody reads them", async () => {
     const ada = await person();
     const log = ada.page.getByRole("log");
     const scrollTop = () => log.evaluate((element) => (element as unknown as { scrollTop: number }).scrollTop);
@@ -433,7 +433,7 @@ describe("the demo page", function () {
   });
 
   for (const colorScheme of ["light", "dark"] as const) {
-    it(`has nothing that axe objects to, in ${colorScheme}`, async () => {
+    it(`has no accessibility problem that axe can find, in ${colorScheme}`, async () => {
       const ada = await person({ colorScheme });
       const visitor = await person({ colorScheme });
       const refused = await person({ colorScheme });
@@ -501,17 +501,17 @@ describe("the demo page", function () {
     expect(await ada.page.evaluate("document.documentElement.scrollWidth")).to.equal(390);
   });
 
-  it("keeps the message field in the window while the handshake is read", async () => {
+  it("keeps the chat in the window while the handshake is read", async () => {
     const ada = await person({ viewport: { width: 1100, height: 800 } });
 
     await join(ada, chat, "Ada");
     await sees(ada, "You created this namespace.");
-    await ada.page.getByText("First event of the chat").scrollIntoViewIfNeeded();
-    expect(await ada.page.evaluate("scrollY")).to.be.greaterThan(0);
+    await ada.page.evaluate("scrollTo(0, document.documentElement.scrollHeight)");
+    expect(await ada.page.evaluate("scrollY")).to.be.greaterThan(200);
 
-    const [fieldBox] = await boxes(messageField(ada));
-    expect(fieldBox.top).to.be.at.least(0);
-    expect(fieldBox.bottom).to.be.at.most(800);
+    const [chatBox] = await boxes(chatSection(ada));
+    expect(chatBox.top).to.be.at.least(0);
+    expect(chatBox.bottom).to.be.at.most(800);
   });
 
   it("fits a screen of 375 pixels", async () => {

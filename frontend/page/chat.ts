@@ -13,8 +13,8 @@ const ANSWER_TIMEOUT = 5000; // milliseconds to wait for the answer to a message
 const ns = location.pathname; // the page of a namespace has the namespace's name as its path
 const [isChat, category, item] = ns.match(/^\/category\/(\d+)\/item\/(\d+)\/chat$/) ?? [];
 
-// WebSocket alone is easier to follow than Socket.IO's default, which starts with long polling. With long polling the
-// browser also logs errors when the server closes the connection.
+// WebSocket alone is easier to follow than Socket.IO's default, which starts with long polling. With long polling, the
+// browser also logs errors on its console where the server refuses.
 const polling = new URLSearchParams(location.search).get("transport") === "polling";
 
 const nameForm = find("name-form", HTMLFormElement);
@@ -30,8 +30,8 @@ const sendError = find("send-error", HTMLElement);
 
 showTitle();
 showTransportLink();
-if (nameOfThisTab() || !isChat)
-  enter(nameOfThisTab() || "Anonymous"); // no name is needed to be refused
+// nobody needs a name to be refused
+if (nameOfThisTab() || !isChat) enter(nameOfThisTab() || "Anonymous");
 else askName();
 
 function showTitle(): void {

@@ -154,7 +154,7 @@ class Handshake {
       explanation:
         `${IN_DEFAULT_NAMESPACE} The route “chat” matches, and the namespace ` +
         `${created ? "does not exist, so the handler creates it" : "exists already"}. ` +
-        `Then the server goes on with the CONNECT. ${NOT_ON_THE_WIRE}`,
+        `Then the server goes on with the CONNECT.\n${NOT_ON_THE_WIRE}`,
       time: "known from the event “topic” below",
       result: created ? "created" : "joined",
     });
@@ -177,7 +177,7 @@ class Handshake {
       this.addInServer({
         title: "No route matches",
         code: "ns.match(routes.chat) // null",
-        explanation: `${IN_DEFAULT_NAMESPACE} No route matches, so it refuses the peer. ${NOT_ON_THE_WIRE}`,
+        explanation: `${IN_DEFAULT_NAMESPACE} No route matches, so it refuses the peer.\n${NOT_ON_THE_WIRE}`,
         time: "known from the answer below",
         result: "refused",
       });
