@@ -3,10 +3,10 @@
 import { createServer } from "node:http";
 import { join } from "node:path";
 import express from "express";
-import { Server, type Namespace, type Socket } from "socket.io";
+import { Server, type Socket } from "socket.io";
 import type { Cluster } from "./cluster/cluster";
 import { chat } from "./demo/chat";
-import ioHandler, { routes } from "./io-handler";
+import ioHandler from "./io-handler";
 import { joinCluster, listen } from "./demo/listen";
 import { lobby } from "./demo/lobby";
 
@@ -31,13 +31,13 @@ export function chatServer(comeBackWithin = COME_BACK_WITHIN, cluster?: Cluster)
   // we attach the connection listeners of io-handler
   const ee = ioHandler(io, { retireAfter: cluster ? 0 : comeBackWithin });
   cluster?.serve(io, ee);
-  const creators = new WeakMap<Namespace, Socket["conn"]>(); // the connection that asked for each
+  const creators = new WeakSet<Socket["conn"]>(); // the connections that have created a namespace
 
-  ee.on("namespace.created", (namespace, _route, creator) => {
-    if (creator) creators.set(namespace, creator.conn);
+  ee.on("namespace.created", (_namespace, _route, creator) => {
+    if (creator) creators.add(creator.conn);
   });
   ee.on("dynamic.group.chat", (socket, categoryId, itemId) => {
-    const created = creators.get(socket.nsp) === socket.conn && creators.delete(socket.nsp); // once
+    const created = creators.delete(socket.conn); // true for the peer that has created it, and only once
     void chat(socket, { categoryId, itemId, created }, cluster?.countPeers);
   });
   lobby(io, ee);
@@ -45,9 +45,9 @@ export function chatServer(comeBackWithin = COME_BACK_WITHIN, cluster?: Cluster)
   app.get("/", (_request, response) => response.sendFile(join(page, "index.html")));
   // The page of a namespace has the namespace's name as its path, so that its address can be shared. A path that only
   // looks like one gets the same page, which shows the refusal. A comma ends a namespace's name, so it is left out.
-  app.get([routes.chat, /^\/category\/[^/,]+\/item\/[^/,]+\/chat$/], (_request, response) =>
-    response.sendFile(join(page, "chat.html")),
-  );
+  app.get(/^\/category\/[^/,]+\/item\/[^/,]+\/chat$/, (_request, response) => {
+    response.sendFile(join(page, "chat.html"));
+  });
   app.get("/style.css", (_request, response) => response.sendFile(join(page, "style.css")));
   app.use("/js", express.static(join(page, "dist/frontend"), { index: false }));
   app.use((_request, response) => response.status(404).sendFile(join(page, "not-found.html")));
