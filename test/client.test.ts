@@ -2,7 +2,19 @@
 
 import { expect } from "chai";
 import type { Socket } from "socket.io-client";
-import { join, joined, next, onEachTransport, open, pause, peersOf, startServer, until } from "./support/harness";
+import {
+  atTheEnd,
+  join,
+  joined,
+  next,
+  onEachTransport,
+  open,
+  pause,
+  peersOf,
+  startServer,
+  until,
+} from "./support/harness";
+import { forward } from "./support/redis";
 
 const CHAT = "/category/1/item/2/chat";
 
@@ -264,6 +276,19 @@ onEachTransport("connect()", (transports) => {
 });
 
 describe("connect()", () => {
+  it("comes back on long polling with round trips of more than a second, also where only its namespace is left", async () => {
+    const { io, port } = await startServer();
+    const far = await forward([port], 520);
+    atTheEnd(far.close);
+    const socket = await join(`http://127.0.0.1:${far.port}`, CHAT, { transports: ["polling"] });
+    const events = record(socket);
+    io.disconnectSockets(); // those in the default namespace
+
+    socket.io.engine.close();
+    await next(socket, "connect");
+    expect(events.filter((event) => event.startsWith("connect_error"))).to.deep.equal([]);
+  });
+
   it("says at once which names no peer can create", () => {
     for (const namespace of ["", "/", "//", "/a,b", "/a?b", "/a#b", "/a,"]) {
       expect(() => open("http://localhost", namespace), namespace).to.throw(TypeError, "no peer can create");

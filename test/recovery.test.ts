@@ -134,3 +134,23 @@ onEachTransport("connection state recovery", (transports) => {
     }
   });
 });
+
+describe("connection state recovery", () => {
+  it("keeps nothing of a namespace that nobody can come back to any more", async () => {
+    const { io, url } = await startServer({
+      io: { connectionStateRecovery: { maxDisconnectionDuration: 20 } },
+      retireAfter: WITHIN,
+    });
+    const socket = open(url, CHAT, { reconnection: false });
+    const [peer] = await peersOf(io, CHAT, 1);
+    const kept = peer!.nsp.adapter as unknown as { sessions: Map<string, object>; packets: object[] };
+    peer!.emit("news");
+    const gone = next(peer as never, "disconnect");
+    socket.io.engine.close();
+    await gone;
+    expect([kept.sessions.size, kept.packets.length]).to.deep.equal([1, 1]);
+
+    await until(() => kept.sessions.size === 0 && kept.packets.length === 0);
+    expect(io._nsps.has(CHAT)).to.equal(true);
+  });
+});

@@ -133,9 +133,6 @@ interface RecoveryAdapter {
   close(): void;
 }
 
-/** How often what nobody can come back to any more is dropped, in milliseconds; as in Socket.IO. */
-const SWEEP_EVERY = 60_000;
-
 /**
  * Lets Socket.IO's own adapter for connection state recovery end with its namespace. Its constructor starts an interval
  * that `close()` does not stop, and that keeps the namespace in memory for ever. So adapters are built without that
@@ -149,11 +146,12 @@ export function stopSweepingOnClose(io: Server): void {
     function (namespace: Namespace): RecoveryAdapter {
       const built: RecoveryAdapter = Reflect.construct(Object.getPrototypeOf(Adapter), [namespace], Adapter);
       const sweep = () => {
+        // what nobody can come back to any more
         const oldest = Date.now() - maxDisconnectionDuration;
         built.sessions.forEach(({ disconnectedAt }, id) => disconnectedAt < oldest && built.sessions.delete(id));
         built.packets = built.packets.filter(({ emittedAt }) => emittedAt >= oldest);
       };
-      const sweeping = setInterval(sweep, SWEEP_EVERY).unref();
+      const sweeping = setInterval(sweep, Math.min(60_000, maxDisconnectionDuration + 1000)).unref();
       return Object.assign(built, {
         sessions: new Map(),
         packets: [],

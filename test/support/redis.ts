@@ -85,12 +85,14 @@ export class RedisServer {
 export async function forward(ports: number[], delay = 0): Promise<{ port: number; close: () => void }> {
   const sockets = new Set<Socket>();
   let next = 0;
-  const server = createServer((near) => {
-    const far = connect(ports[next++ % ports.length]!, "127.0.0.1");
+  const server = createServer({ allowHalfOpen: true }, (near) => {
+    const far = connect({ port: ports[next++ % ports.length]!, host: "127.0.0.1", allowHalfOpen: true });
+    const later = (action: () => void) => (delay ? setTimeout(action, delay) : action());
     const pass = (from: Socket, to: Socket) => {
       sockets.add(from);
-      from.on("data", (chunk) => (delay ? setTimeout(() => to.write(chunk), delay) : to.write(chunk)));
-      from.on("error", () => {}).on("close", () => to.destroy());
+      from.on("data", (chunk) => later(() => to.write(chunk)));
+      from.on("end", () => later(() => to.end()));
+      from.on("error", () => to.destroy());
     };
     pass(near, far);
     pass(far, near);
