@@ -1,21 +1,23 @@
-// The README says what the code says, and what it asks the reader to paste works.
+// The READMEs say what the code says, and what they ask the reader to paste works.
 
 import { expect } from "chai";
 import { execFile, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { atTheEnd } from "./support/harness";
 import { pythonOrSkip } from "./support/python";
 
 const root = join(__dirname, "..");
-const readme = readFileSync(join(root, "README.md"), "utf8");
+const paths = ["README.md", "test/README.md"];
+const readmes = new Map(paths.map((path) => [path, readFileSync(join(root, path), "utf8")]));
+const all = [...readmes.values()].join("\n");
 
 /** The fenced blocks under a comment `<!-- kind: name -->`, with the name. */
 function blocks(kind: "excerpt" | "example"): [string, string][] {
   const pattern = new RegExp(`<!-- ${kind}: (\\S+) -->\\n+\`\`\`\\w+\\n([^]*?)\\n\`\`\``, "g");
-  return [...readme.matchAll(pattern)].map(([, name, code]) => [name!, code!]);
+  return [...all.matchAll(pattern)].map(([, name, code]) => [name!, code!]);
 }
 
 /** Code in which only words and their order count, not how it is indented or wrapped. */
@@ -59,7 +61,7 @@ async function portOf(lines: AsyncIterator<string>): Promise<string> {
   }
 }
 
-describe("the README", () => {
+describe("the READMEs", () => {
   for (const [path, code] of blocks("excerpt")) {
     it(`quotes ${path} as it is: ${code.trim().split("\n")[0]}`, () => {
       let rest = normal(readFileSync(join(root, path), "utf8"));
@@ -71,37 +73,42 @@ describe("the README", () => {
     });
   }
 
-  it("names tests that exist", () => {
-    const tests = readdirSync(__dirname)
-      .filter((name) => name.endsWith(".test.ts"))
-      .map((name) => readFileSync(join(__dirname, name), "utf8"))
-      .join("\n");
-    const [, table] = readme.match(/Each row names the test that shows it\.\n\n([^]*?)\n\n/)!;
-    const rows = table!.split("\n").slice(2);
+  it("names tests that exist", async function () {
+    this.timeout(60_000);
+    const mocha = join(root, "node_modules/mocha/bin/mocha.js");
+    const { stdout } = await promisify(execFile)(process.execPath, [mocha, "--dry-run", "--reporter", "json"], {
+      cwd: root,
+      maxBuffer: 1e8,
+    });
+    const { tests } = JSON.parse(stdout.slice(stdout.indexOf("{"))) as { tests: { title: string }[] };
+    const titles = new Set(tests.map(({ title }) => title));
+
+    const [, table] = readmes.get("test/README.md")!.match(/\| change .*\n\|[- |]+\|\n([^]*?)\n\n/)!;
+    const rows = table!.split("\n");
     expect(rows.length).to.be.greaterThan(10);
     for (const row of rows) {
-      const names = [
-        ...row
-          .split("|")
-          .at(-2)!
-          .matchAll(/`([^`]+)`/g),
-      ].map(([, name]) => name!);
+      const names = [...row.split("|")[2]!.matchAll(/`([^`]+)`/g)].map(([, name]) => name);
       expect(names, row).to.not.deep.equal([]);
-      for (const name of names) expect(tests.includes(name), name).to.equal(true);
+      for (const name of names) expect(titles.has(name!), name).to.equal(true);
     }
   });
 
   it("links to headings and files that exist", () => {
-    const headings = [...readme.matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
-      heading!
+    const slug = (heading: string) =>
+      heading
         .toLowerCase()
         .replace(/[^\w\- ]/g, "")
-        .replaceAll(" ", "-"),
-    );
-    for (const [, target] of readme.matchAll(/\]\(([^)]+)\)|(?:src|srcset)="([^"]+)"/g)) {
-      if (!target || target.startsWith("http")) continue;
-      if (target.startsWith("#")) expect(headings).to.include(target.slice(1));
-      else readFileSync(join(root, target));
+        .replaceAll(" ", "-"); // as GitHub
+    for (const [path, text] of readmes) {
+      for (const [, link, source] of text.matchAll(/\]\(([^)\s]+)\)|(?:src|srcset)="([^"]+)"/g)) {
+        const [file, heading] = (link ?? source)!.split("#");
+        if (file!.startsWith("http")) continue;
+        const target = file ? join(dirname(path), file) : path;
+        expect(existsSync(join(root, target)), `${path}: ${target}`).to.equal(true);
+        if (!heading) continue;
+        const headings = [...(readmes.get(target) ?? "").matchAll(/^#+ (.+)$/gm)].map(([, title]) => slug(title!));
+        expect(headings, `${path}: ${link}`).to.include(heading);
+      }
     }
   });
 
