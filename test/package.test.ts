@@ -1,0 +1,170 @@
+// An application can install the project instead of copying its files: what `npm pack` makes is installed into a folder
+// of its own, without a network, and the README's auction is compiled and run there.
+
+import { expect } from "chai";
+import { execFile, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+import { atTheEnd } from "./support/harness";
+
+const root = join(__dirname, "..");
+const { name, version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  name: string;
+  version: string;
+};
+
+/** The values of `type` in package.json: which kind of module an application is made of. */
+const kinds = ["commonjs", "module"];
+
+/** An example of the README, which imports the package instead of a file. */
+function example(path: string): string {
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  const [, code] = readme.split(`<!-- example: ${path} -->`)[1]!.match(/```ts\n([^]*?)\n```/)!;
+  return code!.replace('"./io-handler"', `"${name}"`).replace('"./client"', `"${name}/client"`);
+}
+
+/** Both entries with types that an `any` in their place would not pass. */
+const typed = `
+import { Server } from "socket.io";
+import type { Socket } from "socket.io-client";
+import ioHandler, { routes, type Routes } from "${name}";
+import { connect } from "${name}/client";
+
+export const table: Routes = routes;
+export const socket: Socket = connect("http://localhost", "/auction/lamp");
+const ee = ioHandler(new Server(), { routes: { auction: /^\\/auction\\/(\\w+)$/ } });
+ee.on("dynamic.group.auction", (peer, lot) => void [peer.id, lot.length]);
+// @ts-expect-error: there is no such route
+ee.on("dynamic.group.chat", () => undefined);
+// @ts-expect-error: the name of the namespace is missing
+connect("http://localhost");
+`;
+
+describe("the package", function () {
+  this.timeout(300_000); // npm and the compiler, on a machine that is busy with other things
+
+  let scratch: string;
+  let app: string;
+
+  /** Runs a program to its end; what it has printed is the error if it fails. */
+  async function run(program: string, args: string[], cwd = app): Promise<string> {
+    // without the settings that npm hands down to whoever runs these tests through it
+    const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^npm_/i.test(key)));
+    try {
+      return (await promisify(execFile)(program, args, { cwd, env, timeout: 120_000 })).stdout;
+    } catch (err) {
+      const { message, stdout } = err as Error & { stdout: string };
+      throw new Error(`${message}\n${stdout}`);
+    }
+  }
+
+  /** Compiles files of the application under strict settings, the package's declarations included. */
+  const compile = (...args: string[]) =>
+    run(process.execPath, [
+      join(root, "node_modules/typescript/bin/tsc"),
+      ..."--ignoreConfig --strict --target es2022 --types node".split(" "),
+      ...args,
+    ]);
+
+  /** Runs a compiled file of the application until the test ends; the lines that it prints come one by one. */
+  function start(...args: string[]) {
+    const child = spawn(process.execPath, args, { cwd: app, stdio: ["ignore", "pipe", "inherit"] });
+    atTheEnd(() => child.kill());
+    return createInterface(child.stdout)[Symbol.asyncIterator]();
+  }
+
+  before(async () => {
+    scratch = mkdtempSync(join(tmpdir(), `${name}-`));
+    app = join(scratch, "app");
+    mkdirSync(app);
+    writeFileSync(join(app, "package.json"), "{}");
+
+    const npm = ["--loglevel", "error", "--offline", "--cache", join(scratch, "cache")];
+    await run("npm", ["pack", ...npm, "--pack-destination", scratch], root);
+    await run("npm", ["install", ...npm, join(scratch, `${name}-${version}.tgz`)]);
+
+    // what the application has installed besides, found one folder further up
+    mkdirSync(join(scratch, "node_modules/@types"), { recursive: true });
+    for (const other of ["socket.io", "socket.io-client", "@types/node"]) {
+      symlinkSync(join(root, "node_modules", other), join(scratch, "node_modules", other), "junction");
+    }
+    for (const type of kinds) {
+      mkdirSync(join(app, type));
+      writeFileSync(join(app, type, "package.json"), JSON.stringify({ type }));
+      writeFileSync(join(app, type, "typed.ts"), typed);
+      writeFileSync(
+        join(app, type, "auction.ts"),
+        example("backend/auction.ts").replace(
+          /listen\(3001, "localhost", .*\);$/m,
+          'listen(0, "localhost", () => console.log(JSON.stringify(server.address())));',
+        ),
+      );
+      writeFileSync(
+        join(app, type, "bidder.ts"),
+        example("frontend/bidder.ts").replace('"http://localhost:3001"', "process.argv[2]!"),
+      );
+    }
+  });
+
+  after(() => rmSync(scratch, { recursive: true, force: true }));
+
+  it("holds the handler, its namespaces, the client and their types, and nothing of the demo", () => {
+    const folder = join(app, "node_modules", name);
+    const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    const entries = ["dist/backend/io-handler", "dist/frontend/client"];
+    const parts = readdirSync(join(root, "backend/namespaces")).map((file) => `dist/backend/namespaces/${file}`);
+
+    expect(files.map((file) => relative(folder, join(file.parentPath, file.name)))).to.have.members([
+      "README.md",
+      "package.json",
+      ...entries.flatMap((entry) => [".js", ".d.ts", ".mjs", ".d.mts"].map((ending) => entry + ending)),
+      ...parts.flatMap((part) => [".js", ".d.ts"].map((ending) => part.replace(/\.ts$/, ending))),
+    ]);
+  });
+
+  it("brings no other package into the application", () => {
+    const installed = readdirSync(join(app, "node_modules")).filter((entry) => !entry.startsWith("."));
+    expect(installed).to.deep.equal([name]);
+  });
+
+  it("compiles in CommonJS and in ES modules as Node.js has them, and the README's auction then runs in both", async () => {
+    const files = ["auction.ts", "bidder.ts", "typed.ts"];
+    await compile("--module", "nodenext", ...kinds.flatMap((kind) => files.map((file) => join(kind, file))));
+
+    for (const kind of kinds) {
+      const { value } = await start(`${kind}/auction.js`).next();
+      const { port } = JSON.parse(String(value)) as { port: number };
+      const lines = start(`${kind}/bidder.js`, `http://localhost:${port}`);
+
+      expect((await lines.next()).value, kind).to.equal("the highest bid for the lamp is 0");
+      expect((await lines.next()).value, kind).to.equal("the highest bid for the lamp is 10");
+    }
+  });
+
+  it("has its types where bundlers look for them", async () => {
+    await compile("--noEmit", "--module", "esnext", "--moduleResolution", "bundler", "module/typed.ts");
+  });
+
+  it("has its types where TypeScript looked before it knew `exports`", async () => {
+    const older = ["--module", "commonjs", "--moduleResolution", "node10", "--ignoreDeprecations", "6.0"];
+    await compile("--noEmit", ...older, "commonjs/typed.ts");
+  });
+
+  it("can be required in plain JavaScript", async () => {
+    const script = `console.log(require("${name}").default.name, require("${name}/client").connect.name)`;
+    expect(await run(process.execPath, ["--eval", script])).to.equal("ioHandler connect\n");
+  });
+
+  it("has a client that a page can take: an ES module that imports socket.io-client alone", async () => {
+    const script = `console.log(import.meta.resolve("${name}/client"))`;
+    const url = (await run(process.execPath, ["--input-type=module", "--eval", script])).trim();
+    const code = readFileSync(new URL(url), "utf8");
+    expect(code).to.include("export function connect(");
+    expect([...code.matchAll(/^import .* from "(.*)";$/gm)].map(([, from]) => from)).to.deep.equal([
+      "socket.io-client",
+    ]);
+  });
+});
