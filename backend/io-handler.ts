@@ -112,7 +112,7 @@ export default function ioHandler<R extends Routes = typeof routes>(io: Server, 
   return ee as EventEmitter<RouteEvents<keyof R & string>>; // inside, any name is a route; outside, those of the table
 }
 
-export { ioHandler }; // by name too, for io-handler.mts
+export { ioHandler }; // by name too, which every kind of module finds
 
 /** The first route that matches a name, with what its pattern has captured. */
 function findRoute(table: Routes, ns: string) {

@@ -188,6 +188,14 @@ onEachTransport("the default namespace goes first", (transports) => {
     expect(io.engine.clientsCount).to.equal(1);
   });
 
+  it("a refusal of the handler answers both CONNECTs that come together, on the same connection", async () => {
+    const { url } = await startServer({ before: (io) => io.use(slowly) }); // slow, so that both have come
+    const [peer, own] = openPlain(url, [WRONG, "/"], { transports, query: { ns: WRONG }, reconnection: false });
+    const answers = await Promise.all([refusal(peer!), next(own!, "refused")]);
+    expect(answers[0].message).to.equal(`no route matches ${WRONG}`);
+    expect(answers[1]).to.deep.equal([{ err: `no route matches ${WRONG}` }]);
+  });
+
   it("a refusal answers every CONNECT that waits for it", async () => {
     const { url, created } = await startServer({ before: (io) => io.use(slowly) });
     for (const names of [

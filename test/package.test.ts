@@ -114,13 +114,15 @@ describe("the package", function () {
   it("holds the handler, its namespaces, the client and their types, and nothing of the demo", () => {
     const folder = join(app, "node_modules", name);
     const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-    const entries = ["dist/backend/io-handler", "dist/frontend/client"];
     const parts = readdirSync(join(root, "backend/namespaces")).map((file) => `dist/backend/namespaces/${file}`);
 
     expect(files.map((file) => relative(folder, join(file.parentPath, file.name)))).to.have.members([
       "README.md",
       "package.json",
-      ...entries.flatMap((entry) => [".js", ".d.ts", ".mjs", ".d.mts"].map((ending) => entry + ending)),
+      ...["io-handler.js", "io-handler.d.ts", "package/index.mjs", "package/index.d.mts"].map(
+        (file) => `dist/backend/${file}`,
+      ),
+      ...[".js", ".d.ts", ".mjs", ".d.mts"].map((ending) => `dist/frontend/client${ending}`),
       ...parts.flatMap((part) => [".js", ".d.ts"].map((ending) => part.replace(/\.ts$/, ending))),
     ]);
   });
