@@ -1,9 +1,20 @@
 // The article's promise: the first peer creates the namespace, later peers join it.
 
 import { expect } from "chai";
-import { Server, type Socket as ServerSocket } from "socket.io";
+import type { Socket as ServerSocket } from "socket.io";
 import ioHandler from "../backend/io-handler";
-import { join, joined, next, onEachTransport, open, openPlain, peersOf, startServer, until } from "./support/harness";
+import {
+  join,
+  joined,
+  next,
+  onEachTransport,
+  open,
+  openPlain,
+  peersOf,
+  Server,
+  startServer,
+  until,
+} from "./support/harness";
 
 const CHAT = "/category/1/item/2/chat";
 

@@ -4,7 +4,7 @@
 import { instrument } from "@socket.io/admin-ui";
 import { expect } from "chai";
 import { createServer } from "node:http";
-import { Server, type Namespace } from "socket.io";
+import type { Namespace } from "socket.io";
 import ioHandler from "../backend/io-handler";
 import {
   atTheEnd,
@@ -15,6 +15,7 @@ import {
   openPlain,
   pause,
   peersOf,
+  Server,
   startServer,
   until,
 } from "./support/harness";

@@ -3,10 +3,15 @@
 import type { EventEmitter } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { Server, type ServerOptions, type Socket as ServerSocket } from "socket.io";
+import type * as SocketIO from "socket.io";
+import type { ServerOptions, Socket as ServerSocket } from "socket.io";
 import { Manager, type ManagerOptions, type Socket, type SocketOptions } from "socket.io-client";
 import ioHandler, { routes, type IoHandlerOptions, type RouteEvents, type Routes } from "../../backend/io-handler";
 import { connect } from "../../frontend/client";
+
+/** The server of Socket.IO, of an older version where `SOCKET_IO` names one. */
+export const { Server } = require(process.env["SOCKET_IO"] ?? "socket.io") as typeof SocketIO;
+export type Server = SocketIO.Server;
 
 /** Every promise is tested on each of these, since they differ. */
 export const transportsByName: Record<string, string[]> = {
@@ -143,9 +148,10 @@ export async function peersOf(io: Server, name: string, count: number): Promise<
   return [...(io._nsps.get(name)?.sockets.values() ?? [])];
 }
 
-/** How many peers are in the middlewares of the default namespace. */
+/** How many peers are in the middlewares of the default namespace; before Socket.IO 4.8, how many are not in it. */
 export function onTheWayIn(io: Server): number {
-  return (io.sockets as unknown as { _preConnectSockets: Map<string, unknown> })._preConnectSockets.size;
+  const { _preConnectSockets: inside } = io.sockets as unknown as { _preConnectSockets?: Map<string, unknown> };
+  return inside?.size ?? io.engine.clientsCount - io.sockets.sockets.size;
 }
 
 /** Resolves when a condition that no event announces has come true; rejects when that takes longer than 15 s. */
