@@ -188,8 +188,14 @@ onEachTransport("the default namespace goes first", (transports) => {
     expect(io.engine.clientsCount).to.equal(1);
   });
 
-  it("a refusal of the handler answers both CONNECTs that come together, on the same connection", async () => {
-    const { url } = await startServer({ before: (io) => io.use(slowly) }); // slow, so that both have come
+  it("a refusal of the handler answers both CONNECTs where both wait for it", async () => {
+    const { io, url } = await startServer();
+    let packets = 0;
+    io.engine.on("connection", (conn: NodeJS.EventEmitter) => conn.on("data", () => packets++));
+    io.use(async (_socket, done) => {
+      await until(() => packets === 2);
+      done();
+    });
     const [peer, own] = openPlain(url, [WRONG, "/"], { transports, query: { ns: WRONG }, reconnection: false });
     const answers = await Promise.all([refusal(peer!), next(own!, "refused")]);
     expect(answers[0].message).to.equal(`no route matches ${WRONG}`);

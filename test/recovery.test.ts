@@ -109,6 +109,18 @@ onEachTransport("connection state recovery", (transports) => {
     });
   }
 
+  it("is the namespace's alone: the default one is never asked for a session that is not its own", async () => {
+    const server = await startRecovering();
+    const asked: unknown[] = [];
+    server.io.sockets.adapter.restoreSession = (...session) => asked.push(session) as never; // some adapters share them
+    const socket = open(server.url, CHAT, { transports });
+    await next(socket, "welcome");
+    await cutOff(server, socket);
+    if (!socket.connected) await next(socket, "connect");
+    expect(socket.recovered).to.equal(true);
+    expect(asked).to.deep.equal([]);
+  });
+
   it("skips namespace.use, as Socket.IO says, unless skipMiddlewares is false", async () => {
     for (const skipMiddlewares of [true, false]) {
       const { io, ee, url } = await startServer({
