@@ -1,8 +1,10 @@
-// Peers that create, join, join directly, leave, lose their connection and return, in any order, past slow middlewares.
-// After every calm the server has exactly the namespaces that somebody holds.
+// Peers that create, join, leave, are refused, lose their connection and return, in every way and in any order, past slow
+// middlewares, while the application uses the same names. After every calm all promises hold.
 
 import { expect } from "chai";
-import type { Socket } from "socket.io-client";
+import type { Socket as ServerSocket } from "socket.io";
+import { io as literally, type Socket } from "socket.io-client";
+import * as msgpack from "socket.io-msgpack-parser";
 import { open, openPlain, pause, startServer, transportsByName, until } from "./support/harness";
 
 /** Runs of one test: `SEEDS=1000 npm test` for many. Where `CI` is set they are always the same. */
@@ -19,78 +21,157 @@ function generator(seed: number): () => number {
   };
 }
 
+/** A peer, and its socket in the default namespace, if it has asked for one itself. */
+interface Peer {
+  name: string;
+  /** It came without `?ns=`. */
+  direct: boolean;
+  /** The namespace that refuses it, if any. */
+  auth: { refuse?: string };
+  socket: Socket;
+  own?: Socket | undefined;
+}
+
 async function play(seed: number): Promise<void> {
   const random = generator(seed);
   const upTo = (n: number) => Math.floor(random() * n);
   const pick = <T>(list: readonly T[]): T => list[upTo(list.length)]!;
-  const slowly = async (_socket: unknown, done: () => void) => {
+
+  /** A middleware that may take its time, and refuses those whose `auth` says so. */
+  const guard = async ({ nsp, handshake: { auth } }: ServerSocket, done: (err?: Error) => void) => {
     if (random() < 0.5) await pause(upTo(12));
-    done();
+    done(auth["refuse"] === nsp.name ? new Error("refused") : undefined);
   };
 
+  const parser = pick([undefined, msgpack]);
+  const within = { maxDisconnectionDuration: 1000 };
   const server = await startServer({
-    before: random() < 0.5 ? (io) => io.use(slowly) : undefined,
+    before: (io) => io.use(guard),
     retireAfter: pick([0, 0, 5, 20]),
-    io: { pingInterval: 400, pingTimeout: 400 },
+    io: {
+      parser,
+      connectionStateRecovery: pick([undefined, within, { ...within, skipMiddlewares: false }]),
+      pingInterval: 400,
+      pingTimeout: 400,
+    },
   });
   const { io, ee, url } = server;
   const lives: string[] = []; // what happened to each namespace, in order
+  const entered: ServerSocket[] = []; // who entered a namespace at the server, and who was handed over
+  const handed: ServerSocket[] = [];
   ee.on("namespace.created", (namespace) => {
     lives.push(`${namespace.name} created`);
-    if (random() < 0.5) namespace.use(slowly);
+    namespace.use(guard);
+    namespace.on("connection", (socket) => entered.push(socket));
   });
   ee.on("namespace.retired", (namespace) => lives.push(`${namespace.name} retired`));
+  ee.on("dynamic.group.chat", (socket) => {
+    handed.push(socket);
+    socket.emit("welcome"); // who has received something can be recovered
+  });
 
   const names = Array.from({ length: 3 }, (_, i) => `/category/1/item/${i}/chat`);
-  const peers: { name: string; socket: Socket }[] = [];
+  const peers: Peer[] = [];
+  const ids: string[] = []; // who entered a namespace, as its client has heard it
+
+  const arrive = (name: string) => {
+    const auth: Peer["auth"] = { refuse: pick([undefined, undefined, undefined, "/", name]) };
+    const options = { transports: pick(Object.values(transportsByName)), parser, auth };
+    const asked = { ...options, query: { ns: name } };
+    const add = (socket: Socket, own?: Socket, direct = false) => {
+      socket.on("connect", () => ids.push(socket.id!));
+      peers.push({ name, direct, auth, socket, own });
+    };
+    switch (pick(["connect()", "literally", "both", "both, the default one first", "directly"])) {
+      case "connect()":
+        return add(open(url, name, options));
+      case "literally":
+        return add(literally(url + name, { ...asked, forceNew: true, reconnectionDelay: 20 }));
+      case "both":
+        return add(...(openPlain(url, [name, "/"], asked) as [Socket, Socket]));
+      case "both, the default one first":
+        return add(...(openPlain(url, ["/", name], asked).reverse() as [Socket, Socket]));
+      case "directly": // gets in if the namespace is there
+        return add(openPlain(url, [name], options)[0]!, undefined, true);
+    }
+  };
+
+  const act = (peer: Peer) => {
+    const { name, direct, auth, socket, own } = peer;
+    switch (upTo(6)) {
+      case 0:
+        socket.disconnect();
+        return;
+      case 1: // loses its connection, and returns by itself
+        if (socket.connected || own?.connected) socket.io.engine.close();
+        return;
+      case 2:
+      case 3: // returns, on the same connection if that is still there
+        if (socket.active) return;
+        auth.refuse = pick([undefined, undefined, name, own?.active ? undefined : "/"]);
+        socket.connect();
+        return;
+      case 4: // asks for the default namespace, now or again
+        if (direct) return;
+        peer.own ??= socket.io.socket("/", { auth });
+        if (!peer.own.active) peer.own.connect();
+        return;
+      case 5:
+        own?.disconnect();
+    }
+  };
 
   for (let calm = 0; calm < 3; calm++) {
-    for (let step = 0; step < 12; step++) {
-      const transports = pick(Object.values(transportsByName));
-      const peer = peers.length > 0 ? pick(peers) : undefined;
-      const name = pick(names);
-      switch (upTo(6)) {
-        case 0:
-        case 1: // creates or joins
-          peers.push({ name, socket: open(url, name, { transports }) });
-          break;
-        case 2: // joins directly, if the namespace is there
-          peers.push({ name, socket: openPlain(url, [name], { transports })[0]! });
-          break;
-        case 3: // leaves
-          peer?.socket.disconnect();
-          break;
-        case 4: // loses its connection, and returns by itself
-          if (peer?.socket.connected) peer.socket.io.engine.close();
-          break;
-        case 5: // returns, or changes nothing where it is there
-          if (peer && !peer.socket.active) peer.socket.connect();
-          break;
-      }
+    for (let step = 0; step < 16; step++) {
+      const what = random();
+      if (peers.length === 0 || what < 0.4) arrive(pick(names));
+      else if (what < 0.5)
+        io.of(pick(names)).emit("news"); // the application does not know who is there
+      else act(pick(peers));
       if (random() < 0.6) await pause(upTo(8));
     }
 
-    // calm: every peer is in or out for good, and whoever is in is in a namespace that the server knows
+    // calm: all are in or out for good, and whoever is in is in a namespace that the server knows
+    const settled = (socket: Socket | undefined) => !socket || socket.connected || !socket.active;
     let held: string[] = [];
     await until(() => {
-      const inside = peers.filter(({ socket }) => socket.connected);
-      held = [...new Set(inside.map(({ name }) => name))].sort();
+      const here = peers.filter(({ socket, own }) => socket.connected || own?.connected);
+      held = [...new Set(here.map(({ name }) => name))].sort();
       return (
-        peers.every(({ socket }) => socket.connected || !socket.active) &&
-        io.engine.clientsCount === inside.length &&
-        server.namespaces().join() === held.join() &&
-        inside.every(({ name, socket }) => io.of(name).sockets.has(socket.id!))
+        peers.every(({ socket, own }) => settled(socket) && settled(own)) &&
+        io.engine.clientsCount === here.length &&
+        server.namespaces().join() === held.join()
       );
     });
+
     for (const name of names) {
       const life = lives.filter((event) => event.startsWith(`${name} `)).map((event) => event.slice(name.length + 1));
       const expected = life.map((_, i) => (i % 2 === 0 ? "created" : "retired"));
       expect(life, `the life of ${name}`).to.deep.equal(expected);
       expect(life.at(-1) === "created", `${name} lives`).to.equal(held.includes(name));
     }
+
+    const inDefault = [...io.sockets.sockets.values()].map(({ conn }) => conn);
+    expect(new Set(inDefault).size, "nobody is in the default namespace twice").to.equal(inDefault.length);
+    for (const { name, direct, auth, socket, own } of peers) {
+      if (own?.connected) expect(io.sockets.sockets.has(own.id!)).to.equal(true);
+      if (!socket.connected) continue;
+      const atServer = io.of(name).sockets.get(socket.id!);
+      expect(atServer, `${socket.id} is in ${name}`).to.not.equal(undefined);
+      // nobody who is refused is in: who is recovered skips namespace.use, who came directly skips io.use
+      if (auth.refuse) expect(auth.refuse === name ? socket.recovered : direct, "may be in").to.equal(true);
+      // who has asked for the default namespace may have left it
+      if (!own) expect(inDefault.includes(atServer!.conn), "in the default namespace").to.equal(!direct);
+    }
+    expect(new Set(handed).size).to.equal(handed.length);
+    expect(handed).to.have.members(entered);
+    expect(handed.map(({ id }) => id)).to.include.members(ids);
   }
 
-  for (const { socket } of peers) socket.disconnect();
+  for (const { socket, own } of peers) {
+    socket.disconnect();
+    own?.disconnect();
+  }
   await server.calm();
   expect(server.namespaces()).to.deep.equal([]);
   await server.close();
@@ -98,6 +179,6 @@ async function play(seed: number): Promise<void> {
 
 describe("anything that peers do, in any order", () => {
   for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
-    it(`leaves exactly the namespaces that somebody holds (SEED=${seed})`, () => play(seed));
+    it(`leaves exactly the namespaces that somebody holds, and all in their place (SEED=${seed})`, () => play(seed));
   }
 });
