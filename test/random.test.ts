@@ -47,7 +47,7 @@ async function play(seed: number): Promise<void> {
   const within = { maxDisconnectionDuration: 1000 };
   const server = await startServer({
     before: (io) => io.use(guard),
-    retireAfter: pick([0, 0, 5, 20]),
+    retireAfter: pick([0, 5, 20, 100]),
     io: {
       parser,
       connectionStateRecovery: pick([undefined, within, { ...within, skipMiddlewares: false }]),
@@ -154,7 +154,10 @@ async function play(seed: number): Promise<void> {
     const inDefault = [...io.sockets.sockets.values()].map(({ conn }) => conn);
     expect(new Set(inDefault).size, "nobody is in the default namespace twice").to.equal(inDefault.length);
     for (const { name, direct, auth, socket, own } of peers) {
-      if (own?.connected) expect(io.sockets.sockets.has(own.id!)).to.equal(true);
+      if (own?.connected) {
+        expect(io.sockets.sockets.has(own.id!), `${own.id} is in the default namespace`).to.equal(true);
+        expect(auth.refuse, "nobody who is refused is in").to.not.equal("/");
+      }
       if (!socket.connected) continue;
       const atServer = io.of(name).sockets.get(socket.id!);
       expect(atServer, `${socket.id} is in ${name}`).to.not.equal(undefined);
