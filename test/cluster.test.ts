@@ -495,13 +495,21 @@ describe("a cluster", () => {
           for (const command of String(chunk)
             .split(/\*\d+\r\n/)
             .slice(1)) {
-            socket.write(/INFO\r\n.*\r\nserver/.test(command) ? "$19\r\nredis_version:6.2.0\r\n" : "+OK\r\n");
+            socket.write(/SPUBLISH/.test(command) ? "-ERR unknown command `SPUBLISH`, with args\r\n" : "+OK\r\n");
           }
         });
       });
       const oldPort = await listening(old);
       atTheEnd(() => old.close());
       const nowhere = await freePort();
+      const shut = await RedisServer.start(
+        "--requirepass",
+        "topsecret",
+        "--user",
+        ..."guest on >guest ~* +@all".split(" "),
+      );
+      atTheEnd(() => shut.stop());
+      const address = `127.0.0.1:${shut.port}`;
 
       const cases: [url: string, sentence: string | RegExp][] = [
         [
@@ -515,7 +523,16 @@ describe("a cluster", () => {
         ["127.0.0.1:6379", "REDIS_URL must be the address of a Redis server, such as redis://localhost:6379."],
         [
           `redis://127.0.0.1:${oldPort}`,
-          `REDIS_URL redis://127.0.0.1:${oldPort} cannot be used: it is version 6.2.0, and not 7 or later.`,
+          `REDIS_URL redis://127.0.0.1:${oldPort} cannot be used: it is older than version 7.`,
+        ],
+        [`redis://${address}`, `REDIS_URL redis://${address} cannot be used: it wants a password.`],
+        [
+          `redis://:secret@${address}`,
+          `REDIS_URL redis://${address} cannot be used: it wants another user name or password.`,
+        ],
+        [
+          `redis://guest:guest@${address}`,
+          `REDIS_URL redis://${address} cannot be used: it does not let this user publish.`,
         ],
       ];
       await Promise.all(

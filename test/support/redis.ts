@@ -15,10 +15,14 @@ export function lacksRedis(): string | undefined {
 export class RedisServer {
   private process?: ChildProcess;
 
-  private constructor(readonly port: number) {}
+  private constructor(
+    readonly port: number,
+    private readonly options: string[],
+  ) {}
 
-  static async start(): Promise<RedisServer> {
-    const redis = new RedisServer(await freePort());
+  /** @param options - of redis-server, such as `--requirepass`, with their values */
+  static async start(...options: string[]): Promise<RedisServer> {
+    const redis = new RedisServer(await freePort(), options);
     await redis.start();
     return redis;
   }
@@ -30,7 +34,7 @@ export class RedisServer {
   /** Starts it, again after a `stop`, on the same port. */
   async start(): Promise<void> {
     const args = ["--port", String(this.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
-    const child = spawn("redis-server", args, { stdio: "ignore" });
+    const child = spawn("redis-server", [...args, ...this.options], { stdio: "ignore" });
     this.process = child;
     for (const deadline = Date.now() + 5000; ; await pause(10)) {
       if (await answers(this.port)) return;
