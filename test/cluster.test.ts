@@ -123,6 +123,17 @@ it("others hear of a peer before they hear from it, and last that it has left, h
   expect(ann.heard.map(([event]) => event)).to.deep.equal(["topic", "joined", "message", "left"]);
 });
 
+/** Resolves when an expectation that no event announces is fulfilled; rejects with its error after 15 s. */
+async function eventually(expectation: () => Promise<unknown>): Promise<void> {
+  for (const deadline = Date.now() + 15_000; ; await pause(5)) {
+    try {
+      return void (await expectation());
+    } catch (err) {
+      if (Date.now() > deadline) throw err;
+    }
+  }
+}
+
 /** Counts those who look for a Redis that has been stopped, and turns them away. */
 async function atDoorOf({ port }: RedisServer) {
   const server = createNetServer((socket) => {
@@ -258,15 +269,36 @@ describe("a cluster", () => {
     eve.socket.disconnect();
     expect(await ann.hears("left", { name: "eve" })).to.include({ peers: 2 });
     await until(() => !c.knows(CHAT));
-    for (const deadline = Date.now() + 1000; Date.now() < deadline;) {
-      if ((await redis.subscribers(channelOf(CHAT))) === 2) break;
-    }
-    expect(await redis.subscribers(channelOf(CHAT))).to.equal(2);
+    await eventually(async () => expect(await redis.subscribers(channelOf(CHAT))).to.equal(2));
     expect(await redis.channels()).to.have.lengthOf(before.length - 1); // that for its answers
 
     await ann.says("still here");
     await bob.hears("message", { text: "still here" });
     expect(eve.texts).to.deep.equal([]);
+  });
+
+  it("an emit from outside reaches the peers on the other node", async () => {
+    const [a, b] = [await startNode(redis), await startNode(redis)];
+    const bob = await Peer.join(b, "bob");
+    a.io.of(CHAT).emit("message", { text: "from a job" });
+    await bob.hears("message", { text: "from a job" });
+    expect(bob.texts).to.deep.equal(["from a job"]);
+  });
+
+  it("an emit from outside leaves nothing behind on a node without peers", async () => {
+    const [a, b] = [await startNode(redis), await startNode(redis)];
+    const bob = await Peer.join(b, "bob");
+    const before = await redis.channels();
+    a.io.of(CHAT).emit("message", { text: "from a job" });
+    await bob.hears("message", { text: "from a job" });
+    await until(() => !a.knows(CHAT));
+    await eventually(async () => expect(await redis.channels()).to.have.members(before));
+
+    // and the next peer finds what any first peer finds
+    const ann = await Peer.join(a, "ann");
+    expect(await ann.hears("topic")).to.include({ peers: 2, created: true });
+    await bob.says("hello");
+    await ann.hears("message", { text: "hello" });
   });
 
   describe("with a Redis that is far away", () => {
@@ -295,6 +327,16 @@ describe("a cluster", () => {
       expect(await ann.hears("left")).to.include({ name: "bob", peers: 1 });
     });
 
+    it("a node that closes takes leave also for a peer that has only just come", async () => {
+      const [a, b] = [await startNode(redis), await startFarNode()];
+      const ann = await Peer.join(a, "ann");
+      const bob = open(b.url, CHAT, { transports: ["websocket"], auth: { name: "bob" }, reconnection: false });
+      await joined(bob);
+      await b.close();
+      expect(await ann.hears("joined", { name: "bob" })).to.be.an("object");
+      expect(await ann.hears("left", { name: "bob" })).to.include({ peers: 1 });
+    });
+
     it("a namespace that is retired and created again at once is not deaf, nor is one that is retired again", async () => {
       const [a, b] = [await startNode(redis), await startFarNode()];
       const ann = await Peer.join(a, "ann");
@@ -310,10 +352,7 @@ describe("a cluster", () => {
         await until(() => !b.knows(CHAT));
       }
       expect(namespaces.size).to.equal(3);
-      for (const deadline = Date.now() + 1000; Date.now() < deadline;) {
-        if ((await redis.subscribers(channelOf(CHAT))) === 1) break;
-      }
-      expect(await redis.subscribers(channelOf(CHAT))).to.equal(1);
+      await eventually(async () => expect(await redis.subscribers(channelOf(CHAT))).to.equal(1));
     });
   });
 
@@ -351,7 +390,7 @@ describe("a cluster", () => {
 
     for (const pair of pairs) for (const peer of pair) peer.socket.disconnect();
     await until(() => a.io._nsps.size === 2 && b.io._nsps.size === 2); // the default one and the lobby
-    while ((await redis.channels()).length > idle) await pause(5);
+    await eventually(async () => expect(await redis.channels()).to.have.lengthOf(idle));
     await a.close();
     await b.close();
     expect(await redis.channels()).to.deep.equal([]);
@@ -371,7 +410,7 @@ describe("a cluster", () => {
       const gone = await Peer.join(b, "gone", { to: "/category/1/item/3/chat" });
 
       await redis.stop();
-      await until(() => logged("is lost").length === 2); // once by each node
+      await until(() => logged("is lost:").length === 2); // once by each node
       for (let i = 0; i < 100; i++) await ann.says(`alone ${i}`);
       await al.hears("message", { text: "alone 99" });
       const amy = await Peer.join(a, "amy");
@@ -385,10 +424,9 @@ describe("a cluster", () => {
       await until(() => door.knocks === 4); // twice by each node
       await door.close();
       await redis.start();
-      await until(() => logged("is back").length === 2);
-      expect(logged("is lost")).to.have.lengthOf(2);
+      await until(() => logged("is back.").length === 2);
+      expect(logged("is lost:")).to.have.lengthOf(2);
       await until(() => a.io.of(CHAT).sockets.size === 3);
-      while ((await redis.subscribers(channelOf(CHAT))) < 2) await pause(5);
       await ann.says("back");
       await bob.hears("message", { text: "back" });
       await bob.says("at last");
@@ -415,20 +453,136 @@ describe("a cluster", () => {
       expect(Date.now() - since).to.be.below(1000);
       await Peer.join(a, "amy"); // after a second of patience
       expect(Date.now() - since).to.be.below(2900); // Redis does not count as lost before 3 s are over
-      await until(() => logged("is lost").length === 2);
+      await until(() => logged("is lost:").length === 2);
 
       redis.thaw();
-      await until(() => logged("is back").length === 2);
-      while ((await redis.subscribers(channelOf(CHAT))) < 2) await pause(5);
+      await until(() => logged("is back.").length === 2);
       await ann.says("back");
       await bob.hears("message", { text: "back" });
+    });
+
+    it("a node says that it is back when its channels are, also those that came while Redis was away", async () => {
+      const far = await forward([redis.port], 100);
+      atTheEnd(far.close);
+      const a = await startNode({ url: `redis://127.0.0.1:${far.port}` });
+      await Peer.join(a, "ann");
+      await redis.stop();
+      await until(() => logged("is lost:").length === 1);
+      await Peer.join(a, "late", { to: "/category/1/item/3/chat" });
+
+      await redis.start();
+      await until(() => logged("is back.").length === 1);
+      expect(await redis.subscribers(channelOf(CHAT))).to.equal(1);
+      expect(await redis.subscribers(channelOf("/category/1/item/3/chat"))).to.equal(1);
+    });
+
+    it("what was on its way when Redis died is made up for: a channel that came, and one that went", async () => {
+      const a = await startNode(redis);
+      await Peer.join(a, "ann");
+      const gone = await Peer.join(a, "gone", { to: "/category/1/item/3/chat" });
+
+      redis.freeze();
+      gone.socket.disconnect();
+      await until(() => !a.knows("/category/1/item/3/chat"));
+      await Peer.join(a, "late", { to: "/category/1/item/4/chat" }); // lets nobody wait for longer than a second
+      await redis.stop();
+      await redis.start();
+      await until(() => logged("is back.").length === 1);
+      expect(await redis.subscribers(channelOf("/category/1/item/3/chat"))).to.equal(0);
+      expect(await redis.subscribers(channelOf("/category/1/item/4/chat"))).to.equal(1);
+    });
+
+    it("a connection that is taken and never answered is not waited for", async function () {
+      this.timeout(40_000);
+      const far = await forward([redis.port]);
+      atTheEnd(far.close);
+      const a = await startNode({ url: `redis://127.0.0.1:${far.port}` });
+      far.mute(true);
+      await until(() => logged("is lost:").length === 1);
+      await until(() => far.taken() === 2); // the node tries again, and gets no word
+      far.mute(false); // for those who come later
+      await until(() => far.taken() === 3);
+      await until(() => logged("is back.").length === 1);
+      await Peer.join(a, "ann");
+      expect(await redis.subscribers(channelOf(CHAT))).to.equal(1);
+    });
+
+    it("an application that fails on a message of another node loses no later one", async () => {
+      const [a, b] = [await startNode(redis), await startNode(redis)];
+      const [ann, bob] = [await Peer.join(a, "ann"), await Peer.join(b, "bob")];
+      b.io.on("trouble", () => {
+        throw new Error("a mistake in the application");
+      });
+      a.io.serverSideEmit("trouble");
+      await until(() => logged("is back.").length === 1);
+      await ann.says("are you well?");
+      await bob.hears("message", { text: "are you well?" });
+      expect(logged("a mistake in the application")).to.have.lengthOf(1);
+    });
+
+    it("again and again while namespaces come and go: no channel is missing afterwards, and none is left", async function () {
+      this.timeout(120_000);
+      const nodes = [await startNode(redis), await startNode(redis)].map((node) => ({
+        ...node,
+        peers: new Map<string, Socket>(), // one at most for each namespace
+      }));
+      const idle = await redis.channels();
+      let going = true;
+
+      const comeAndGo = nodes.map(async ({ url, peers }) => {
+        for (let i = 0; going; i += 7) {
+          const to = `/category/2/item/${i % 40}/chat`;
+          const old = peers.get(to);
+          if (old) peers.delete(to);
+          else peers.set(to, open(url, to, { transports: ["websocket"] }));
+          old?.disconnect();
+          await pause(5);
+        }
+      });
+      for (const [round, trouble] of ["kill", "freeze", "short freeze", "kill", "freeze"].entries()) {
+        const before = logged("is lost:").length;
+        await pause(100 + 37 * round);
+        if (trouble === "kill") await redis.stop();
+        else redis.freeze();
+        if (trouble === "short freeze") await pause(500);
+        else await until(() => logged("is lost:").length === before + 2);
+        if (trouble === "kill") await redis.start();
+        else redis.thaw();
+        await until(() => logged("is back.").length === logged("is lost:").length);
+      }
+      going = false;
+      await Promise.all(comeAndGo);
+
+      const [here, there] = nodes.map(({ peers }) => peers) as [Map<string, Socket>, Map<string, Socket>];
+      const all = [...here.values(), ...there.values()];
+      const names = new Set([...here.keys(), ...there.keys()]);
+      await until(() => all.every((socket) => socket.connected));
+      await until(() => nodes.every(({ io, peers }) => io._nsps.size === 2 + peers.size));
+      // each namespace has one channel, and each node that has it one for answers
+      const length = idle.length + names.size + all.length;
+      await eventually(async () => expect(await redis.channels()).to.have.lengthOf(length));
+      for (const name of names) {
+        expect(await redis.subscribers(channelOf(name))).to.equal(Number(here.has(name)) + Number(there.has(name)));
+      }
+
+      const both = [...here].filter(([name]) => there.has(name));
+      expect(both).to.not.be.empty;
+      for (const [name, socket] of both) {
+        const other = new Peer(there.get(name)!);
+        await socket.emitWithAck("message", "hello");
+        await other.hears("message", { text: "hello" });
+      }
+
+      for (const socket of all) socket.disconnect();
+      await until(() => nodes.every(({ io }) => io._nsps.size === 2));
+      await eventually(async () => expect(await redis.channels()).to.have.members(idle));
     });
 
     it("closing a node takes no longer", async () => {
       const a = await startNode(redis);
       await Peer.join(a, "ann");
       await redis.stop();
-      await until(() => logged("is lost").length === 1);
+      await until(() => logged("is lost:").length === 1);
       const since = Date.now();
       await a.close();
       expect(Date.now() - since).to.be.below(900);
@@ -450,13 +604,34 @@ describe("a cluster", () => {
 
       b.child.kill("SIGKILL");
       await next(bob.socket, "disconnect");
-      while ((await redis.subscribers(channelOf(CHAT))) > 1) await pause(5);
+      await eventually(async () => expect(await redis.subscribers(channelOf(CHAT))).to.equal(1));
       const since = Date.now();
       const al = await Peer.join(a, "al");
       expect(Date.now() - since).to.be.below(900); // nobody waits for the dead
       expect(await al.hears("topic")).to.include({ peers: 2 });
       await al.says("where is bob?");
       await ann.hears("message", { text: "where is bob?" });
+    });
+
+    it("a node that hangs: the others count their own peers, until it answers or is gone", async () => {
+      const a = await startNode(redis);
+      const ann = await Peer.join(a, "ann");
+      const b = await spawnListening({ REDIS_URL: redis.url });
+      await Peer.join(b, "bob", { reconnection: false });
+      expect(await ann.hears("joined")).to.include({ peers: 2 });
+
+      b.child.kill("SIGSTOP");
+      const al = await Peer.join(a, "al");
+      expect(await al.hears("topic")).to.include({ peers: 2 });
+      b.child.kill("SIGCONT");
+      const amy = await Peer.join(a, "amy");
+      expect(await amy.hears("topic")).to.include({ peers: 4 });
+      b.child.kill("SIGSTOP");
+      b.child.kill("SIGKILL");
+      await b.ended;
+      await eventually(async () => expect(await redis.subscribers(channelOf(CHAT))).to.equal(1));
+      const eve = await Peer.join(a, "eve");
+      expect(await eve.hears("topic")).to.include({ peers: 4 });
     });
 
     it("SIGTERM ends a node with code 0, and the others hear that its peers have left", async () => {
@@ -487,6 +662,32 @@ describe("a cluster", () => {
       expect(await b.ended).to.deep.equal([0, null]);
       expect(Date.now() - since).to.be.below(3000);
       expect(b.err.trim().split("\n")).to.have.lengthOf(1);
+    });
+
+    it("SIGTERM ends a node with code 0 within a second and a half while Redis is frozen", async () => {
+      const other = await RedisServer.start();
+      atTheEnd(() => other.stop());
+      const took: number[] = [];
+      do {
+        const b = await spawnListening({ REDIS_URL: other.url });
+        await Peer.join(b, "bob", { reconnection: false });
+        other.freeze();
+        const since = Date.now();
+        b.child.kill("SIGTERM");
+        expect(await b.ended).to.deep.equal([0, null]);
+        took.push(Date.now() - since);
+        other.thaw();
+      } while (Math.min(...took) > 1500 && took.length < 3); // a machine that is busy gets another chance
+      expect(Math.min(...took)).to.be.at.most(1500);
+    });
+
+    it("a node that cannot listen ends by itself, with code 1", async () => {
+      const taken = createNetServer();
+      const port = await listening(taken);
+      atTheEnd(() => taken.close());
+      const b = spawnNode({ REDIS_URL: redis.url, PORT: String(port) });
+      expect(await b.ended).to.deep.equal([1, null]);
+      expect(b.err).to.match(/^PORT \d+ is taken/);
     });
 
     it("one plain sentence and exit code 1 where Redis cannot be used, without the password", async () => {

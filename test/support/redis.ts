@@ -80,21 +80,33 @@ export class RedisServer {
   }
 }
 
+/** What {@link forward} returns. */
+export interface Forward {
+  port: number;
+  close: () => void;
+  /** How many connections were taken. */
+  taken: () => number;
+  /** Lets nothing through any more on the connections that are open, and on those to come until it is told `false`. */
+  mute: (on: boolean) => void;
+}
+
 /**
  * A port of the loopback that leads to each of `ports` in turn, connection by connection: a load balancer that is not
  * sticky.
  *
  * @param delay - milliseconds that everything takes in each direction
  */
-export async function forward(ports: number[], delay = 0): Promise<{ port: number; close: () => void }> {
+export async function forward(ports: number[], delay = 0): Promise<Forward> {
   const sockets = new Set<Socket>();
   let next = 0;
+  let muted = false;
   const server = createServer({ allowHalfOpen: true }, (near) => {
     const far = connect({ port: ports[next++ % ports.length]!, host: "127.0.0.1", allowHalfOpen: true });
     const later = (action: () => void) => (delay ? setTimeout(action, delay) : action());
     const pass = (from: Socket, to: Socket) => {
       sockets.add(from);
-      from.on("data", (chunk) => later(() => to.write(chunk)));
+      if (muted) from.pause();
+      else from.on("data", (chunk) => later(() => to.write(chunk)));
       from.on("end", () => later(() => to.end()));
       from.on("error", () => to.destroy());
     };
@@ -103,6 +115,11 @@ export async function forward(ports: number[], delay = 0): Promise<{ port: numbe
   });
   return {
     port: await listening(server),
+    taken: () => next,
+    mute(on) {
+      muted = on;
+      if (on) for (const socket of sockets) socket.removeAllListeners("data").pause();
+    },
     close() {
       server.close();
       for (const socket of sockets) socket.destroy();
