@@ -39,7 +39,7 @@ export class Cluster {
    * @param ee - what `ioHandler` returned for it
    */
   serve<Route extends string>(io: Server, ee: EventEmitter<RouteEvents<Route>>): void {
-    // "static" takes two channels for each namespace. The other modes add one for each room, which nobody uses here.
+    // "static": in the other modes each room has a channel of its own, to which nobody's way in waits for a subscription
     io.adapter(createShardedAdapter(this.link, this.link, { subscriptionMode: "static" }));
     io.sockets.adapter.close = () => {}; // or `io.close()` would end it before the last count
 

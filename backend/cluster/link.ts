@@ -7,7 +7,6 @@ import { createClient } from "redis";
 const EVERY = 1000; // milliseconds from one ping to the next, and from one attempt to reach a lost Redis to the next
 const PINGS = 3; // that go without an answer before Redis counts as lost
 const START_WITHIN = 3000; // milliseconds that Redis gets to let this node in
-const HANDSHAKE_WITHIN = 10_000; // the same when it was lost; once connected, pings keep this from running out
 const CLOSE_WITHIN = 250; // milliseconds that Redis gets to take the last messages of a node that leaves
 type Listener = (message: Buffer, channel: Buffer) => void;
 
@@ -24,9 +23,9 @@ export class Link {
   private constructor(url: string) {
     const { protocol, host, pathname } = new URL(url);
     const reconnectStrategy = () => this.state !== "starting" && EVERY; // at the start there is one attempt
-    const socket = { reconnectStrategy, socketTimeout: HANDSHAKE_WITHIN };
+    const socketTimeout = 10_000; // ms, for a handshake that is never answered; pings keep it from running out later
     this.name = `REDIS_URL ${protocol}//${host}${pathname}`;
-    this.client = createClient({ url, socket, disableOfflineQueue: true });
+    this.client = createClient({ url, socket: { reconnectStrategy, socketTimeout }, disableOfflineQueue: true });
     this.client.on("error", (err) => this.onLost(err)).on("ready", () => void this.onReady());
     this.clock = setInterval(() => void this.ping(), EVERY).unref();
   }
@@ -137,6 +136,7 @@ function reasonOf(err: unknown): string {
   if (message.startsWith("WRONGPASS")) return "it wants another user name or password";
   if (message.startsWith("NOPERM")) return "it does not let this user publish";
   if (message.includes("unknown command")) return "it is older than version 7"; // the first with sharded channels
+  if (message.startsWith("Socket timeout")) return "no answer";
   return message.split(/\.(?:\s|$)/)[0] || code || "no reason given";
 }
 
