@@ -278,6 +278,21 @@ describe("a cluster", () => {
     expect(eve.texts).to.deep.equal([]);
   });
 
+  it("counts by the name: a namespace may have been created anew, and the application's own are counted here", async () => {
+    const a = await startNode(redis);
+    const ann = await Peer.join(a, "ann");
+    const retired = a.io.of(CHAT);
+    ann.socket.disconnect();
+    await until(() => !a.knows(CHAT));
+    await Peer.join(a, "amy");
+    expect(await a.cluster.countPeers(retired)).to.equal(1);
+
+    const page = io(`${a.url}/lobby`);
+    atTheEnd(() => page.disconnect());
+    await joined(page);
+    expect(await a.cluster.countPeers(a.io.of("/lobby"))).to.equal(1);
+  });
+
   it("an emit from outside reaches the peers on the other node", async () => {
     const [a, b] = [await startNode(redis), await startNode(redis)];
     const bob = await Peer.join(b, "bob");
@@ -507,6 +522,23 @@ describe("a cluster", () => {
       expect(await redis.subscribers(channelOf("/category/1/item/3/chat"))).to.equal(1);
     });
 
+    it("it does not say so where Redis is lost again before that", async () => {
+      const far = await forward([redis.port], 100);
+      atTheEnd(far.close);
+      const a = await startNode({ url: `redis://127.0.0.1:${far.port}` });
+      await redis.stop();
+      await until(() => logged("is lost:").length === 1);
+      await Peer.join(a, "late");
+      await redis.start();
+      await until(() => a.cluster["link"]["client"].isReady);
+      far.mute(true); // before the channel is there
+      far.mute(false); // for the next connection
+
+      await until(() => logged("is back.").length === 1);
+      expect(await redis.subscribers(channelOf(CHAT))).to.equal(1);
+      expect(log).to.have.lengthOf(2);
+    });
+
     it("what was on its way when Redis died is made up for: a channel that came, and one that went", async () => {
       const a = await startNode(redis);
       await Peer.join(a, "ann");
@@ -609,14 +641,20 @@ describe("a cluster", () => {
       await eventually(async () => expect(await redis.channels()).to.have.members(idle));
     });
 
-    it("at the moment when a node leaves, it says nothing of it", async () => {
-      const link = await Link.to(redis.url);
-      redis.freeze();
-      void link.sPublish("socket.io#", "the last words");
-      const closed = link.close();
-      await redis.stop();
-      await closed;
+    it("a node that leaves does not come back, even where its application fails on the last message", async () => {
+      const far = await forward([redis.port], 100);
+      atTheEnd(far.close);
+      const [near, leaving] = [await Link.to(redis.url), await Link.to(`redis://127.0.0.1:${far.port}`)];
+      atTheEnd(() => near.close());
+      leaving.sSubscribe("trouble", () => {
+        throw new Error("a mistake in the application");
+      });
+      await leaving.update("trouble");
+      void near.sPublish("trouble", "");
+      void leaving.sPublish("the last words", "");
+      await leaving.close();
       expect(log).to.deep.equal([]);
+      expect(far.taken()).to.equal(1);
     });
 
     it("closing a node takes no longer", async () => {

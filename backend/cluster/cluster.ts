@@ -60,7 +60,7 @@ export class Cluster {
    * Counts the peers of a namespace on all nodes. It never fails: without Redis, or where one of the other nodes does
    * not answer within a second, those on this node are all there are.
    *
-   * @param namespace - one that was announced by `namespace.created`
+   * @param namespace - one of which `namespace.created` told; of another, those on this node are counted
    */
   readonly countPeers = (namespace: Namespace): Promise<number> => {
     const { name, server } = namespace;

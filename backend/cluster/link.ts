@@ -119,11 +119,10 @@ export class Link {
   /** node-redis has repeated its subscriptions; now for what came and went while Redis was lost. */
   private async onReady(): Promise<void> {
     const { client, wanted } = this;
-    const { socketEpoch } = client;
     this.unanswered = 0;
     const channels = new Set([...wanted.keys(), ...client.getPubSubListeners("SHARDED").keys()]);
     await Promise.all([...channels].map((channel) => this.update(channel)));
-    if (this.state !== "lost" || !client.isReady || client.socketEpoch !== socketEpoch) return; // lost again
+    if (this.state !== "lost" || !client.isReady) return; // closed, or lost again
     this.state = "connected";
     console.log(`${this.name} is back.`);
   }

@@ -105,7 +105,7 @@ export async function forward(ports: number[], delay = 0): Promise<Forward> {
     const later = (action: () => void) => (delay ? setTimeout(action, delay) : action());
     const pass = (from: Socket, to: Socket) => {
       sockets.add(from);
-      if (muted) from.pause();
+      if (muted) from.resume();
       else from.on("data", (chunk) => later(() => to.write(chunk)));
       from.on("end", () => later(() => to.end()));
       from.on("error", () => to.destroy());
@@ -118,7 +118,7 @@ export async function forward(ports: number[], delay = 0): Promise<Forward> {
     taken: () => next,
     mute(on) {
       muted = on;
-      if (on) for (const socket of sockets) socket.removeAllListeners("data").pause();
+      if (on) for (const socket of sockets) socket.removeAllListeners("data").resume();
     },
     close() {
       server.close();
