@@ -753,6 +753,7 @@ describe("a cluster", () => {
         const b = await spawnListening({ REDIS_URL: other.url });
         await Peer.join(b, "bob", { reconnection: false });
         other.freeze();
+        await joined(open(b.url, CHAT, { transports: ["websocket"], reconnection: false })); // its count is on the way
         const since = Date.now();
         b.child.kill("SIGTERM");
         expect(await b.ended).to.deep.equal([0, null]);

@@ -14,9 +14,8 @@ const WAIT = 1000;
 type Node = Server<DefaultEventsMap, DefaultEventsMap, { peers: (name: string, answer: (n: number) => void) => void }>;
 
 /**
- * This process as a node of a cluster: everything that is emitted in a namespace reaches its peers on every node.
- *
- * While Redis is away, each node's peers have each other; what the other nodes miss in the meantime is not made up for.
+ * This process as a node of a cluster: everything that is emitted in a namespace reaches its peers on every node. While
+ * Redis is away, each node's peers have each other; what the others miss in the meantime is not made up for.
  */
 export class Cluster {
   private readonly here = new Map<string, Namespace>();
@@ -57,10 +56,8 @@ export class Cluster {
   }
 
   /**
-   * Counts the peers of a namespace on all nodes. It never fails: without Redis, or where one of the other nodes does
-   * not answer within a second, those on this node are all there are.
-   *
-   * @param namespace - one of which `namespace.created` told; of another, those on this node are counted
+   * Counts the peers of a namespace on all nodes. It never fails: without Redis, or where another node does not answer
+   * within a second, those on this node are all there are; so are they where `namespace.created` did not tell of it.
    */
   readonly countPeers = (namespace: Namespace): Promise<number> => {
     const { name, server } = namespace;
@@ -72,9 +69,12 @@ export class Cluster {
     return count;
   };
 
-  /** Leaves the cluster, once the counts in progress are done and what followed from them is sent. */
+  /** Leaves the cluster, once the counts are done and what followed from them is sent, or after 1.25 s. */
   async close(): Promise<void> {
-    for (; this.counts.size > 0; await tick()) await Promise.all(this.counts);
+    const counted = async () => {
+      for (; this.counts.size > 0; await tick()) await Promise.all(this.counts);
+    };
+    await within(WAIT, counted()).catch(() => {});
     await this.link.close();
   }
 }
