@@ -1,68 +1,106 @@
-// figures.ts: what was measured, round for round, and the table made of it.
+// figures.ts: what was measured, round by round, and the table made of it.
 
 import { cpus } from "node:os";
 import type { Kind } from "./clients";
 
-interface Figure {
-  section: string;
-  name: string;
+/** A question that the benchmark answers. */
+export interface Question {
+  /** In words. */
+  text: string;
+  /** Behind each value. */
   unit: string;
-  native: number[];
-  pattern: number[];
+  /** Whether it has a row in the table; everything is in the file. */
+  inTable: boolean;
 }
 
-export class Figures {
-  private readonly figures: Figure[] = [];
+/** The values of one question: one for each round, so that those of a round stand beside each other. */
+type Rounds = Record<Kind, number[]>;
 
-  /** Notes the value of one round. Both kinds get one in each round, so that they stand beside each other. */
-  add(section: string, name: string, unit: string, kind: Kind, value: number): void {
-    let figure = this.figures.find((known) => known.section === section && known.name === name);
-    if (!figure) this.figures.push((figure = { section, name, unit, native: [], pattern: [] }));
-    figure[kind].push(value);
+/** The answers to a list of questions, whose order is that of the table. */
+export class Figures<Name extends string> {
+  private readonly rounds = new Map<Name, Rounds>();
+
+  constructor(private readonly questions: Record<Name, Question>) {}
+
+  /** Notes the value of one round. */
+  add(name: Name, kind: Kind, value: number): void {
+    let rounds = this.rounds.get(name);
+    if (!rounds) this.rounds.set(name, (rounds = { native: [], floor: [], pattern: [] }));
+    rounds[kind].push(value);
   }
 
-  /** Every round, for a file. */
+  /** Everything, for a file. */
   toJSON() {
-    return { machine: machine(), figures: this.figures };
+    const figures = this.answered().map(({ question: { text, unit }, rounds }) => ({
+      question: text,
+      unit,
+      median: { native: median(rounds.native), floor: median(rounds.floor), pattern: median(rounds.pattern) },
+      ratios: {
+        "floor ÷ native": summary(rounds.floor, rounds.native),
+        "pattern ÷ native": summary(rounds.pattern, rounds.native),
+        "pattern ÷ floor": summary(rounds.pattern, rounds.floor),
+      },
+      rounds,
+    }));
+    return { machine: machine(), figures };
   }
 
-  /** GitHub-flavoured Markdown: the medians, and the ratio of each round: its median, least and greatest. */
+  /** GitHub-flavoured Markdown: the medians of the rounds, and the median and the quartiles of their ratios. */
   toString(): string {
-    const { node, cpu, cores } = machine();
-    const sections = new Set(this.figures.map(({ section }) => section));
-    const rows = [...sections].flatMap((title) => [
-      `| **${title}** | | | |`,
-      ...this.figures.filter(({ section }) => section === title).map(row),
-    ]);
+    const rows = this.answered()
+      .filter(({ question }) => question.inTable)
+      .map(({ question: { text, unit }, rounds: { native, floor, pattern } }) => {
+        const values = [native, floor, pattern].map((values) => `${threeDigits(median(values))} ${unit}`.trim());
+        return `| ${[text, ...values, ratio(pattern, native), ratio(pattern, floor)].join(" | ")} |`;
+      });
     return [
-      `Node.js ${node} on ${cores} cores of ${cpu}; medians of the rounds, with the range of the ratios.`,
+      `${machine()}.`,
       "",
-      "| | native `io.of(/regex/)` | this pattern | pattern ÷ native |",
-      "|---|---:|---:|---:|",
+      "| | native | floor | pattern | pattern ÷ native | pattern ÷ floor |",
+      "|---|---:|---:|---:|---:|---:|",
       ...rows,
     ].join("\n");
   }
+
+  private answered() {
+    return (Object.keys(this.questions) as Name[]).flatMap((name) => {
+      const rounds = this.rounds.get(name);
+      return rounds ? [{ question: this.questions[name], rounds }] : [];
+    });
+  }
 }
 
-function row({ name, unit, native, pattern }: Figure): string {
-  const ratios = pattern.map((value, round) => value / native[round]!);
-  const ratio = `**${median(ratios).toFixed(2)}** (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)})`;
-  const cells = [name, show(median(native), unit), show(median(pattern), unit), ratios.length > 1 ? ratio : ""];
-  return `| ${cells.join(" | ")} |`;
-}
-
+/** The median. */
 export function median(values: number[]): number {
+  return quantile(values, 0.5);
+}
+
+/** The value below which such a share of the values lies, interpolated. */
+function quantile(values: number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  const place = (sorted.length - 1) * share;
+  const below = sorted[Math.floor(place)] ?? NaN;
+  const above = sorted[Math.ceil(place)] ?? NaN;
+  return below + (above - below) * (place % 1);
 }
 
-function machine() {
-  return { node: process.version, cpu: cpus()[0]?.model.trim() ?? "unknown processor", cores: cpus().length };
+/** The ratio of each round: the median of them and its quartiles. */
+function summary(of: number[], to: number[]) {
+  const ratios = of.map((value, round) => value / (to[round] ?? NaN));
+  return { median: median(ratios), quartiles: [quantile(ratios, 0.25), quantile(ratios, 0.75)] };
 }
 
-/** Three significant figures, or whole numbers. */
-function show(value: number, unit: string): string {
-  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 1 ? 2 : 3;
-  return `${Number(value.toFixed(digits)).toLocaleString("en")} ${unit}`.trim();
+function ratio(of: number[], to: number[]): string {
+  const { median, quartiles } = summary(of, to);
+  const range = of.length > 1 ? ` (${quartiles.map((quartile) => quartile.toFixed(2)).join("–")})` : "";
+  return `**${median.toFixed(2)}**${range}`;
+}
+
+function threeDigits(value: number): string {
+  return Number(value.toPrecision(3)).toLocaleString("en");
+}
+
+function machine(): string {
+  const date = new Date().toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric" });
+  return `${date}, Node.js ${process.version}, ${cpus().length} cores of ${cpus()[0]?.model.trim() ?? "unknown make"}`;
 }

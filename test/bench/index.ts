@@ -1,225 +1,202 @@
-// npm run bench [-- --json FILE]: what the pattern costs beside native dynamic namespaces, `io.of(/regex/)`.
-//
-// Both servers run at the same time, each in a process of its own, and are measured in turn; each round gives one ratio
-// for each figure. A machine that is slower for a while slows both sides of it, and which one goes first changes from
-// round to round.
+// npm run bench: what the pattern costs beside native dynamic namespaces. README.md beside this file tells how.
 
 import { openSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { Child } from "./child";
-import type { ClientCommands, Crowd, Kind } from "./clients";
+import type { Crowd, Transport } from "./clients";
 import { Figures, median } from "./figures";
-import type { ServerCommands } from "./server";
+import { inTurn, leave, openFiles, profileInto, SHARED, startSides, visit, type Side } from "./sides";
 import type { LinkCommands } from "./slow-link";
 
-const ROUNDS = 5;
-const KINDS: Kind[] = ["native", "pattern"];
+/** How many connections the server of the great crowd has; each is a file, and a process may only open so many. */
+const CROWD = Math.min(20, Math.floor((openFiles() - 500) / 1000)) * 1000;
+const crowd = `${CROWD.toLocaleString("en")} connections`;
 
-/** How many peers of a crowd are on their way at the same time; enough to keep a server busy. */
-const AT_ONCE = 50;
+const figures = new Figures({
+  websocketOwn: { text: "CPU of a connect, WebSocket, first peer", unit: "ms", inTable: true },
+  websocketShared: { text: "CPU of a connect, WebSocket, later peer", unit: "ms", inTable: true },
+  pollingOwn: { text: "CPU of a connect, long polling, first peer", unit: "ms", inTable: true },
+  pollingShared: { text: "CPU of a connect, long polling, later peer", unit: "ms", inTable: false },
+  websocketTrips: { text: "Round trips until joined, WebSocket", unit: "", inTable: true },
+  pollingTrips: { text: "Round trips until joined, long polling", unit: "", inTable: true },
+  websocketPeer: { text: "Heap for a peer, WebSocket", unit: "kB", inTable: true },
+  pollingPeer: { text: "Heap for a peer, long polling", unit: "kB", inTable: false },
+  namespace: { text: "Heap for a namespace with one peer", unit: "kB", inTable: true },
+  echo: { text: "CPU of a message and its answer", unit: "ms", inTable: false },
+  broadcasts: { text: "Messages a second to 1,000 peers of a namespace", unit: "", inTable: true },
+  joins: { text: `Joins a second on the way to ${crowd}`, unit: "", inTable: true },
+  crowdHeap: { text: `Heap for each of ${crowd}`, unit: "kB", inTable: false },
+  crowdMemory: { text: `Memory for each of ${crowd}`, unit: "kB", inTable: true },
+});
 
-/** Enough peers for a steady figure, and no more than two minutes allow: a connect on long polling takes longer. */
-const PEERS = { websocket: 1000, polling: 250 };
-
-/** How long a crowd exchanges messages, in milliseconds. */
-const CHAT = 300;
-
-type Way = Pick<Crowd, "transport" | "into"> & { label: string };
-
-const WAYS: Way[] = [
-  { transport: "websocket", into: "own", label: "WebSocket, first peer" },
-  { transport: "websocket", into: "one", label: "WebSocket, later peer" },
-  { transport: "polling", into: "own", label: "long polling, first peer" },
-  { transport: "polling", into: "one", label: "long polling, later peer" },
-];
-
-interface Side {
-  kind: Kind;
-  server: Child<ServerCommands>;
-  port: number;
-  /** Connections and namespaces that stay on this server from one crowd to the next. */
-  staying: { peers: number; namespaces: number };
-}
-
-let clients: Child<ClientCommands>;
-const figures = new Figures();
+const parts = { connects, roundTrips, heap, messages, crowds };
 const started = performance.now();
 
 async function main(): Promise<void> {
-  const file = jsonFile();
-  clients = await Child.start("clients.ts");
-  const sides = await startSides(1, WAYS);
-  await measureConnects(sides);
-  await measureMessages(sides);
-  await measureLiveNamespaces(sides);
-  await measureHeap(sides); // last, since collecting garbage again and again makes a process slow for a while
-  stopSides(sides);
-  await measureRoutes();
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { json: { type: "string" }, "cpu-prof": { type: "string" }, "heap-prof": { type: "string" } },
+  });
+  const { json, ...profilers } = values;
+  for (const name of positionals) {
+    if (!(name in parts)) throw new Error(`there is no part "${name}", only ${Object.keys(parts).join(", ")}`);
+  }
+  for (const [profiler, directory] of Object.entries(profilers)) profileInto(profiler, resolve(directory));
+  const file = json === undefined ? undefined : openSync(json, "w"); // now, so that no minutes are lost to a wrong path
+
+  for (const [name, part] of Object.entries(parts)) {
+    if (positionals.length > 0 && !positionals.includes(name)) continue;
+    await part();
+    await Child.stopAll();
+  }
+  progress("done\n");
   console.log(String(figures));
   if (file !== undefined) writeFileSync(file, JSON.stringify(figures, null, 2) + "\n");
 }
 
-/** The file to keep the figures in, opened before the measurement so that two minutes are not lost to a wrong path. */
-function jsonFile(): number | undefined {
-  const { json } = parseArgs({ options: { json: { type: "string" } } }).values;
-  return json === undefined ? undefined : openSync(json, "w");
+/** What one connect costs the server. */
+async function connects(): Promise<void> {
+  const BATCH = 100;
+  const plans = [
+    // twice with new processes, since V8 does not compile the same code in the same way every time
+    { transport: "websocket", own: "websocketOwn", shared: "websocketShared", rounds: 75, warmUp: 3000 },
+    { transport: "websocket", own: "websocketOwn", shared: "websocketShared", rounds: 75, warmUp: 3000 },
+    { transport: "polling", own: "pollingOwn", shared: "pollingShared", rounds: 40, warmUp: 1500 },
+  ] as const;
+
+  for (const { transport, rounds, warmUp: peers, ...names } of plans) {
+    const sides = await startSides();
+    await warmUp(sides, transport, peers);
+    for (let round = 0; round < rounds; round++) {
+      progress(`connects, ${transport}, round ${round + 1} of ${rounds}`);
+      for (const into of ["own", "shared"] as const) {
+        await inTurn(sides, round, async (side) => {
+          await side.server.call("mark");
+          await visit(side, { transport, into, count: BATCH });
+          figures.add(names[into], side.kind, (await side.server.call("cpu")) / BATCH);
+          await leave(side);
+        });
+      }
+    }
+    await Child.stopAll();
+  }
 }
 
-/** What one connect costs, and how long it takes until joined. */
-async function measureConnects(sides: Side[]): Promise<void> {
+/** How often something has to cross a slow link until the first peer of a namespace has joined. */
+async function roundTrips(): Promise<void> {
+  const ROUNDS = 10;
+  const names = { websocket: "websocketTrips", polling: "pollingTrips" } as const;
+
+  const sides = await startSides();
   const link = await Child.start<LinkCommands>("slow-link.ts");
-  const farPorts = new Map<Side, number>();
-  for (const side of sides) farPorts.set(side, await link.call("to", side.port));
+  const roundTrip = await link.call("roundTrip");
+  const ports = new Map<Side, number>();
+  for (const side of sides) ports.set(side, await link.call("to", await side.server.call("port")));
 
-  const connects = WAYS.map(({ transport, into, label }) => async (side: Side) => {
-    const { cpu } = await visit(side, { transport, into });
-    figures.add("Server CPU for one connect", label, "ms", side.kind, cpu);
-  });
-
-  const nearJoins = WAYS.map(({ transport, into, label }) => async (side: Side) => {
-    const { times } = await visit(side, { transport, into, count: 40, atOnce: 1 });
-    figures.add("Time until joined, loopback", label, "ms", side.kind, median(times));
-  });
-
-  const farJoins = WAYS.map(({ transport, into, label }) => async (side: Side) => {
-    const { times } = await visit(side, { transport, into, count: 10, atOnce: 10, port: farPorts.get(side) });
-    figures.add("Time until joined, 25 ms each way", label, "ms", side.kind, median(times));
-    figures.add("The same in round trips", label, "", side.kind, median(times) / 50);
-  });
-
-  await inTurn("connects", sides, [...connects, ...nearJoins, ...farJoins]);
-  link.stop();
-}
-
-/** How fast messages go by way of the namespace and its adapter. */
-async function measureMessages(sides: Side[]): Promise<void> {
-  const chats = (["one", "own"] as const).map((into) => async (side: Side) => {
-    await visit(side, { transport: "websocket", into }, async () => {
-      await side.server.call("echo");
-      const rate = (await clients.call("chat", CHAT)) / (CHAT / 1000);
-      const where = into === "one" ? "through one namespace" : "through a thousand";
-      figures.add("Messages a second", where, "", side.kind, rate);
-    });
-  });
-  await inTurn("messages", sides, chats);
+  for (let round = 0; round < ROUNDS; round++) {
+    progress(`round trips, round ${round + 1} of ${ROUNDS}`);
+    for (const transport of ["websocket", "polling"] as const) {
+      await inTurn(sides, round, async (side) => {
+        const times = await visit(side, { transport, into: "own", count: 10, atOnce: 10, port: ports.get(side) });
+        figures.add(names[transport], side.kind, median(times) / roundTrip);
+        await leave(side);
+      });
+    }
+  }
 }
 
 /** What a peer and a namespace weigh. */
-async function measureHeap(sides: Side[]): Promise<void> {
-  const weigh = async (side: Side) => {
-    const weights = { one: 0, own: 0 };
-    for (const into of ["one", "own"] as const) {
-      const before = await side.server.call("heap");
-      await visit(side, { transport: "websocket", into }, async () => {
-        weights[into] = ((await side.server.call("heap")) - before) / PEERS.websocket;
+async function heap(): Promise<void> {
+  const ROUNDS = 3;
+  const crowds = [
+    { name: "websocketPeer", transport: "websocket", into: "shared", count: 1000 },
+    { name: "pollingPeer", transport: "polling", into: "shared", count: 500 },
+    { name: "namespace", transport: "websocket", into: "own", count: 1000 },
+  ] as const;
+
+  const sides = await startSides();
+  await warmUp(sides, "websocket", 1000);
+  await warmUp(sides, "polling", 500);
+  for (let round = 0; round < ROUNDS; round++) {
+    progress(`heap, round ${round + 1} of ${ROUNDS}`);
+    for (const { name, ...crowd } of crowds) {
+      await inTurn(sides, round, async (side) => {
+        const before = await side.server.call("memory");
+        await visit(side, crowd);
+        const after = await side.server.call("memory");
+        figures.add(name, side.kind, (after.heapUsed - before.heapUsed) / crowd.count / 1000);
+        await leave(side);
       });
     }
-    figures.add("Heap", "for each peer (WebSocket)", "bytes", side.kind, weights.one);
-    figures.add("Heap", "for each namespace", "bytes", side.kind, weights.own - weights.one);
-  };
-  await inTurn("heap", sides, [weigh]);
+  }
 }
 
-/** How the cost of a connect grows with live namespaces, and what is left of them when they have gone. */
-async function measureLiveNamespaces(sides: Side[]): Promise<void> {
-  const before = new Map<Side, number>();
-  for (const side of sides) before.set(side, await side.server.call("heap"));
-  await warmUp(sides, WAYS); // the collections before have thrown compiled code away
+/** What a message costs the server, when there are a thousand peers in the namespace. */
+async function messages(): Promise<void> {
+  const ROUNDS = 30;
+  const WARM_UP = 5;
+  const PEERS = 1000;
+  const BROADCASTS = 10;
 
-  for (const live of [10, 1000, 10_000]) {
-    for (const side of sides) {
-      const { kind, port, staying } = side;
-      progress(`${live} live namespaces, ${kind}`);
-      const count = live - staying.namespaces;
-      await clients.call("populate", { kind, port, transport: "websocket", count, atOnce: AT_ONCE });
-      side.staying = { peers: staying.peers + 1, namespaces: live };
-    }
-    const connect = async (side: Side) => {
-      const { cpu } = await visit(side, { transport: "websocket", into: "own", count: 400 });
-      figures.add(
-        "Server CPU for one connect, WebSocket, first peer, beside live namespaces",
-        live.toLocaleString("en"),
-        "ms",
-        side.kind,
-        cpu,
-      );
-    };
-    await inTurn(`${live} live namespaces`, sides, [connect]);
-  }
-
-  await clients.call("leave", "holders");
+  const sides = await startSides();
   for (const side of sides) {
-    side.staying = { peers: 0, namespaces: 0 };
-    await side.server.call("settle", side.staying);
-    const left = (await side.server.call("heap")) - before.get(side)!;
-    figures.add("Heap", "left when 10,000 namespaces came and went", "bytes", side.kind, left);
+    await visit(side, { transport: "websocket", into: "shared", count: PEERS });
+    await side.server.call("talk", SHARED);
   }
-}
+  for (let round = 0; round < WARM_UP + ROUNDS; round++) {
+    progress(`messages, round ${round + 1} of ${WARM_UP + ROUNDS}`);
+    await inTurn(sides, round, async ({ kind, server, clients: [speakers] }) => {
+      await server.call("mark");
+      await speakers?.call("say", { word: "echo", speakers: PEERS, answers: 1 });
+      const echo = (await server.call("cpu")) / PEERS;
 
-/** How the cost of a connect grows with the table of routes. */
-async function measureRoutes(): Promise<void> {
-  const ways = WAYS.slice(0, 2); // WebSocket: the table is the same on long polling
-  for (const routes of [1, 10, 100]) {
-    const sides = await startSides(routes, ways);
-    const connects = ways.map(({ transport, into }) => async (side: Side) => {
-      const { cpu } = await visit(side, { transport, into, count: 400 });
-      const name = `${routes} ${routes === 1 ? "route" : "routes"}, ${into === "own" ? "first" : "later"} peer`;
-      figures.add("Server CPU for one connect, WebSocket, with a table of routes", name, "ms", side.kind, cpu);
+      await server.call("mark");
+      await speakers?.call("say", { word: "all", speakers: BROADCASTS, answers: BROADCASTS });
+      const broadcast = (await server.call("cpu")) / BROADCASTS;
+
+      if (round < WARM_UP) return;
+      figures.add("echo", kind, echo);
+      figures.add("broadcasts", kind, 1000 / broadcast);
     });
-    await inTurn(`${routes} routes`, sides, connects);
-    stopSides(sides);
   }
 }
 
-/** Connects a crowd, does something with it, and sees it off; what one peer of it cost the server. */
-async function visit(
-  { kind, server, port, staying }: Side,
-  crowd: Pick<Way, "transport" | "into"> & Partial<Crowd>,
-  whileThere: () => Promise<void> = async () => {},
-) {
-  const whole = { kind, port, count: PEERS[crowd.transport], atOnce: AT_ONCE, ...crowd };
-  const { count } = whole;
-  const namespaces = staying.namespaces + (whole.into === "own" ? count : 1);
+/** A great crowd on one server, two peers in each namespace: how fast it can come, and what it weighs. */
+async function crowds(): Promise<void> {
+  const BATCH = 500;
 
-  const cpuBefore = await server.call("cpu");
-  const times = await clients.call("connect", whole);
-  await server.call("settle", { peers: staying.peers + count, namespaces });
-  const cpu = ((await server.call("cpu")) - cpuBefore) / count;
-  await whileThere();
-  await clients.call("leave", "visitors");
-  await server.call("settle", staying);
-  return { times, cpu };
-}
-
-async function startSides(routes: number, ways: Way[]): Promise<Side[]> {
-  const start = async (kind: Kind): Promise<Side> => {
-    const server = await Child.start<ServerCommands>("server.ts", kind, String(routes));
-    return { kind, server, port: await server.call("port"), staying: { peers: 0, namespaces: 0 } };
-  };
-  const sides = await Promise.all(KINDS.map(start));
-  await warmUp(sides, ways);
-  return sides;
+  const sides = await startSides(5);
+  await warmUp(sides, "websocket", 3000);
+  const before = new Map<Side, NodeJS.MemoryUsage>();
+  for (const side of sides) before.set(side, await side.server.call("memory"));
+  for (let peers = 0; peers < CROWD; peers += BATCH) {
+    progress(`${crowd}: ${peers}`);
+    await inTurn(sides, peers / BATCH, async (side) => {
+      await side.server.call("mark");
+      await visit(side, { transport: "websocket", into: "pairs", count: BATCH });
+      figures.add("joins", side.kind, BATCH / ((await side.server.call("cpu")) / 1000));
+    });
+  }
+  for (const side of sides) {
+    const { heapUsed, rss } = await side.server.call("memory");
+    figures.add("crowdHeap", side.kind, (heapUsed - (before.get(side)?.heapUsed ?? 0)) / CROWD / 1000);
+    figures.add("crowdMemory", side.kind, (rss - (before.get(side)?.rss ?? 0)) / CROWD / 1000);
+  }
 }
 
 /** Until V8 has compiled what the servers do: a connect in a process that is new takes three times as long. */
-async function warmUp(sides: Side[], ways: Way[]): Promise<void> {
-  for (const side of sides) {
-    progress(`warming up, ${side.kind}`);
-    for (const way of [...ways, ...ways]) await visit(side, way);
-  }
-}
+async function warmUp(sides: Side[], transport: Transport, peers: number): Promise<void> {
+  const BATCH = 500;
 
-function stopSides(sides: Side[]): void {
-  for (const { server } of sides) server.stop();
-}
-
-/** Takes each step with both sides, one right after the other, before it goes on to the next step. */
-async function inTurn(what: string, sides: Side[], steps: ((side: Side) => Promise<void>)[]): Promise<void> {
-  for (let round = 1; round <= ROUNDS; round++) {
-    progress(`${what}, round ${round} of ${ROUNDS}`);
-    for (const step of steps) {
-      for (const side of round % 2 ? sides : sides.toReversed()) await step(side);
-    }
+  progress("warming up");
+  const warm = async (side: Side, into: Crowd["into"]) => {
+    await visit(side, { transport, into, count: BATCH });
+    await leave(side);
+  };
+  for (let count = 0; count < peers; count += BATCH) {
+    await Promise.all(sides.map((side) => warm(side, "own")));
+    await Promise.all(sides.map((side) => warm(side, "shared")));
   }
 }
 
@@ -230,10 +207,8 @@ function progress(what: string): void {
 
 main()
   .catch((err: Error) => {
-    console.error(`${err.message}.`);
+    console.error(`\n${err.message}`);
     process.exitCode = 1;
   })
-  .finally(() => {
-    if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
-    Child.stopAll();
-  });
+  .finally(() => Child.stopAll())
+  .finally(() => process.exit());

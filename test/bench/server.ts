@@ -1,75 +1,83 @@
-// server.ts: the server under measurement, `pattern` or `native`, with a number of routes. It does nothing for its peers,
-// so that nothing but the way in is measured.
+// server.ts: a server under measurement. It does nothing for its peers, so that nothing but the way in is measured.
 
+import { answer } from "./answer";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Server, type Socket } from "socket.io";
-import ioHandler, { routes as article } from "../../backend/io-handler";
-import { answer } from "./child";
+import ioHandler, { routes } from "../../backend/io-handler";
+import type { Kind } from "./clients";
 
-const [kind, count] = process.argv.slice(2);
+/** So rarely, in milliseconds, that nobody is pinged while something is measured. */
+const PING = 600_000;
 
-// The route that the peers ask for comes last: the others are tried before it.
-const others = Array.from({ length: Number(count) - 1 }, (_, i) => [`other${i}`, new RegExp(`^/other${i}/(\\d+)$`)]);
-const routes: Record<string, RegExp> = { ...Object.fromEntries(others), ...article };
+const kind = process.argv[2] as Kind;
+const io = new Server(createServer(), { cleanupEmptyChildNamespaces: kind !== "pattern", pingInterval: PING });
 
-const http = createServer();
-const io = new Server(http, { cleanupEmptyChildNamespaces: true });
-if (kind === "pattern") {
-  ioHandler(io, { routes }).on("dynamic.group.chat", welcome);
-} else {
-  for (const pattern of Object.values(routes)) io.of(pattern).on("connection", welcome);
+const welcome = () => {};
+if (kind === "pattern") ioHandler(io).on("dynamic.group.chat", welcome);
+else io.of(routes.chat).on("connection", welcome);
+
+/** Processor time of this process so far, in milliseconds, with the garbage collection and compilation it caused. */
+function cpuTime(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
-const own = io._nsps.size; // the default namespace
-const listening = once(http.listen(0, "127.0.0.1"), "listening");
 
-function welcome(): void {}
-
-function echo(this: Socket, text: string): void {
-  this.nsp.to(this.id).emit("echo", text); // by way of the namespace and its adapter, not straight to the peer
-}
+let mark = 0;
 
 const commands = {
+  /** Opens one more port. */
   async port() {
-    await listening;
+    const http = createServer();
+    io.engine.attach(http, { path: io.path() });
+    await once(http.listen(0, "127.0.0.1"), "listening");
     return (http.address() as AddressInfo).port;
   },
 
-  /** Milliseconds of processor time that this process has spent so far, with garbage collection and compilation. */
-  cpu() {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1000;
+  /** From now on the processor time is counted, with as little garbage as can be. */
+  async mark() {
+    void globalThis.gc?.({ type: "minor" });
+    await sleep(10); // V8 goes on sweeping in the background
+    mark = cpuTime();
   },
 
-  /** Bytes in use, when another collection no longer finds anything to free. */
-  async heap() {
+  /** Milliseconds of processor time since the mark, when what was going on has come to rest. */
+  async cpu() {
+    await sleep(10);
+    return cpuTime() - mark;
+  },
+
+  /** Bytes in use, when another collection no longer finds anything to free, and bytes that the process occupies. */
+  async memory() {
     let last = Infinity;
     for (let passes = 0; passes < 12; passes++) {
       globalThis.gc?.();
-      await sleep(5); // what was waiting for the collection, such as a FinalizationRegistry, gets its turn
+      await sleep(10); // what was waiting for the collection, such as a FinalizationRegistry, gets its turn
       const { heapUsed } = process.memoryUsage();
       if (last - heapUsed < 4096) break;
       last = heapUsed;
     }
-    return last;
+    return process.memoryUsage();
   },
 
-  /** Waits until the server has this many connections and live namespaces, neither more nor less. */
-  async settle({ peers, namespaces }: { peers: number; namespaces: number }) {
-    for (let tries = 0; tries < 2000; tries++) {
-      if (io.engine.clientsCount === peers && io._nsps.size - own === namespaces) return;
-      await sleep(5);
+  /** Waits until the server has so many connections and no namespace that is empty. */
+  async settle(peers: number) {
+    for (let tries = 0; tries < 6000; tries++) {
+      const empty = [...io._nsps.values()].filter((namespace) => namespace !== io.sockets && !namespace.sockets.size);
+      if (io.engine.clientsCount === peers && empty.length === 0) return;
+      await sleep(10);
     }
-    throw new Error(
-      `${io.engine.clientsCount} connections in ${io._nsps.size - own} namespaces, not ${peers} in ${namespaces}`,
-    );
+    throw new Error(`it has ${io.engine.clientsCount} connections, not ${peers}`);
   },
 
-  /** From now on the peers that are here get their messages back. */
-  echo() {
-    for (const { sockets } of io._nsps.values()) for (const socket of sockets.values()) socket.on("message", echo);
+  /** From now on what a peer of this namespace says goes to all of it, or comes back to the peer alone. */
+  talk(name: string) {
+    io.of(name).sockets.forEach((socket: Socket) => {
+      socket.on("all", (text) => socket.nsp.emit("message", text));
+      socket.on("echo", (text) => socket.emit("message", text));
+    });
   },
 };
 

@@ -1,8 +1,7 @@
 // slow-link.ts: a TCP proxy that hands on every byte a fixed time later, in both directions, like a distant server.
 
-import { connect, createServer, type Socket } from "node:net";
-import type { AddressInfo } from "node:net";
-import { answer } from "./child";
+import { answer } from "./answer";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
 /** Milliseconds each way. */
 const DELAY = 25;
@@ -14,6 +13,11 @@ function delay(from: Socket, to: Socket): void {
 }
 
 const commands = {
+  /** Milliseconds there and back. */
+  roundTrip() {
+    return 2 * DELAY;
+  },
+
   /** Opens a way to this port; the port of its near end. */
   async to(port: number) {
     const link = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
