@@ -112,9 +112,12 @@ describe("a handshake that asks for nothing that a route matches", () => {
   it("where ns is repeated, the last one counts, and the process of the article would have ended", async () => {
     const { url, created } = await startServer();
     const socket = openSocket(url, `ns=/nothing/here&ns=${CHAT}`);
+    const heard: string[] = [];
+    socket.on("message", (data) => heard.push(String(data)));
     await next(socket as never, "open");
-    socket.send("40");
-    await until(() => created.length === 1);
+    socket.send(`40${CHAT},`);
+    await until(() => heard.length === 2);
+    expect(heard[1]).to.match(/^40\/category\/1\/item\/2\/chat,\{"sid":/);
     expect(created).to.deep.equal([CHAT]);
   });
 
@@ -124,7 +127,9 @@ describe("a handshake that asks for nothing that a route matches", () => {
     io.engine.prependListener("connection", (conn: { request: unknown }) => {
       conn.request = null;
     });
+    const afterwards = next(io.engine as never, "connection");
     expect((await speak(url, `ns=${CHAT}`, ["40"]))[2]).to.equal('42["refused",{"err":"ns not provided"}]');
+    await afterwards; // the application's own listeners hear of it too
   });
 
   it("16 kB are refused by Node.js itself, and the process lives", async () => {
