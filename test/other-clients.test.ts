@@ -2,7 +2,7 @@
 // article's literal call, and one in another language.
 
 import { expect } from "chai";
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Server, Socket as ServerSocket } from "socket.io";
 import { atTheEnd, next, onEachTransport, peersOf, startServer, until } from "./support/harness";
@@ -148,10 +148,15 @@ for (const { version, name, staysActive } of clients) {
  * python-socketio itself makes no difference between the two. It writes a line of JSON for whatever happens.
  */
 const PYTHON = `
-import json, sys, threading, socketio
+import json, os, sys, threading, socketio
 url, ns, transport, names, auth = json.loads(sys.argv[1])
 client = socketio.Client(reconnection=False)
 done = threading.Event()
+
+def end_with_the_test():
+    sys.stdin.read()
+    os._exit(0)
+threading.Thread(target=end_with_the_test, daemon=True).start()
 
 def tell(*what):
     sys.stdout.write(json.dumps(what) + "\\n")
@@ -185,16 +190,19 @@ describe("a client in another language, python-socketio", () => {
     python = pythonOrSkip(this);
   });
 
+  // before the servers are closed: a WebSocket of python-socketio stays half open until its process ends
+  const children: ChildProcess[] = [];
+  afterEach(() => {
+    for (const child of children.splice(0)) child.kill("SIGKILL");
+  });
+
   /** Starts a peer; what it tells is added to `told` line by line, and `ended` resolves when its process has ended. */
   const start = (...args: [url: string, ns: string, transport: string, names: string[], auth: object]) => {
-    const child = spawn(python, ["-c", PYTHON, JSON.stringify(args)], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(python, ["-c", PYTHON, JSON.stringify(args)], { stdio: ["pipe", "pipe", "inherit"] });
     const told: unknown[][] = [];
     createInterface({ input: child.stdout }).on("line", (line) => told.push(JSON.parse(line) as unknown[]));
+    children.push(child);
     const ended = next(child, "close");
-    atTheEnd(async () => {
-      child.kill("SIGKILL");
-      await ended;
-    });
     return { told, ended };
   };
   /** The namespaces that it may ask for. */
@@ -212,7 +220,7 @@ describe("a client in another language, python-socketio", () => {
       const peers = names.map((name, i) => start(first.url, name, transport, ways(name)[i % 3]!, {}));
       await everybodyIn(first);
 
-      void first.close(); // a WebSocket of python-socketio stays half open until its process ends
+      void first.close(); // which takes as long as they run
       await until(() => !first.io.httpServer.listening);
       const second = await startServer({ port: first.port });
       await everybodyIn(second);

@@ -108,7 +108,9 @@ async function play(seed: number): Promise<void> {
       case 2:
       case 3: // returns, on the same connection if that is still there
         if (socket.active) return;
-        auth.refuse = pick([undefined, undefined, name, own?.active ? undefined : "/"]);
+        // on the same connection with the same auth: who leaves before its CONNECT is answered, and sends another one,
+        // takes the first answer for that of the second, with native namespaces too
+        if (!own?.active) auth.refuse = pick([undefined, undefined, name, "/"]);
         socket.connect();
         return;
       case 4: // asks for the default namespace, now or again
