@@ -180,12 +180,27 @@ onEachTransport("the default namespace goes first", (transports) => {
     io.of("/news");
     const [news, peer] = openPlain(url, ["/news", CHAT], { ...asked, auth: { refuse: true } });
     await Promise.all([joined(news!), refusal(peer!)]);
+    const { id } = news!;
 
     peer!.auth = {};
     await joined(peer!.connect());
 
     expect(created).to.deep.equal([CHAT]);
     expect(io.engine.clientsCount).to.equal(1);
+    expect(news!.id).to.equal(id);
+  });
+
+  it("a peer that the handler refuses comes no further, also where the namespace is there", async () => {
+    const { io, url } = await startServer();
+    const seen: string[] = [];
+    io.of("/news").use(({ id }, done) => {
+      seen.push(id);
+      done();
+    });
+    const [peer] = openPlain(url, ["/news"], { transports, query: { ns: "/news" } });
+    expect((await refusal(peer!)).message).to.equal("no route matches /news");
+    await until(() => io.engine.clientsCount === 0);
+    expect(seen).to.deep.equal([]);
   });
 
   it("a refusal of the handler answers both CONNECTs where both wait for it", async () => {
