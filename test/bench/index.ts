@@ -59,9 +59,10 @@ async function main(): Promise<void> {
 async function connects(): Promise<void> {
   const BATCH = 100;
   const plans = [
-    // twice with new processes, since V8 does not compile the same code in the same way every time
-    { transport: "websocket", own: "websocketOwn", shared: "websocketShared", rounds: 75, warmUp: 3000 },
-    { transport: "websocket", own: "websocketOwn", shared: "websocketShared", rounds: 75, warmUp: 3000 },
+    // three times with new processes, since V8 does not compile the same code in the same way every time
+    { transport: "websocket", own: "websocketOwn", shared: "websocketShared", rounds: 60, warmUp: 3000 },
+    { transport: "websocket", own: "websocketOwn", shared: "websocketShared", rounds: 60, warmUp: 3000 },
+    { transport: "websocket", own: "websocketOwn", shared: "websocketShared", rounds: 60, warmUp: 3000 },
     { transport: "polling", own: "pollingOwn", shared: "pollingShared", rounds: 40, warmUp: 1500 },
   ] as const;
 
