@@ -4,7 +4,7 @@
 import { EventEmitter } from "node:events";
 import type { Namespace, Server, Socket } from "socket.io";
 import { ConnectOrder } from "./namespaces/connect-order";
-import { namespacesOf } from "./namespaces/internals";
+import { namespacesOf, onHandshake } from "./namespaces/internals";
 import { Lifetimes, LONGEST_RETIRE_AFTER } from "./namespaces/lifetime";
 
 /** A table of routes: the name of each, and the pattern that its namespaces match from end to end. */
@@ -76,37 +76,45 @@ export default function ioHandler<R extends Routes = typeof routes>(io: Server, 
     }
 
     if (!namespacesCreated.has(ns)) {
-      // the first peer: its handshake creates the namespace, of which `new_namespace` tells below
+      // the first peer: its handshake creates the namespace, and Socket.IO tells of it with `new_namespace`
       creator = socket;
       io.of(ns);
       creator = undefined;
     }
+
+    lifetimes.hold(socket.conn, ns); // as long as this peer is here, so is the namespace
   });
 
-  /** Remembers a namespace that a route matches, and emits an event for each of its peers. */
-  const serve = (namespace: Namespace) => {
-    const route = findRoute(table, namespace.name);
-    if (!route) return undefined;
+  io.on("new_namespace", (namespace) => {
+    const name = serve(namespace);
+    if (!name) return;
 
-    namespacesCreated.set(namespace.name, namespace);
-    namespace.on("connection", (peer) => {
-      ee.emit(`dynamic.group.${route.name}`, peer, ...route.captures); // emit an event for our group of namespaces
-    });
-    return route.name;
+    lifetimes.begin(namespace, name);
+    const asked = creator?.handshake.query["ns"] === namespace.name; // or the application has called io.of()
+    ee.emit("namespace.created", namespace, name, asked ? creator : undefined);
+  });
+
+  /** Remembers a namespace and hands over its peers, if a route matches; returns the route's name. */
+  const serve = (namespace: Namespace) => {
+    const [name] = findRoute(table, namespace.name) ?? [];
+    if (name) namespacesCreated.set(namespace.name, namespace.on("connection", handOver));
+    return name;
+  };
+
+  const handOver = (peer: Socket) => {
+    const [name, captures] = findRoute(table, peer.nsp.name)!;
+    ee.emit(`dynamic.group.${name}`, peer, ...captures); // emit an event for our group of namespaces
   };
 
   for (const namespace of namespacesOf(io).values()) serve(namespace); // those that the application made before
-  io.on("new_namespace", (namespace) => {
-    const name = serve(namespace); // whoever has called io.of(): a peer's handshake, or the application
-    if (name) ee.emit("namespace.created", namespace, name, creator);
-  });
 
-  const lifetimes = new Lifetimes(io, retireAfter); // the article's live for ever, these end when nobody holds them
-  ee.on("namespace.created", (namespace, name) => {
-    lifetimes.begin(namespace, () => {
-      if (namespacesCreated.get(namespace.name) === namespace) namespacesCreated.delete(namespace.name);
-      ee.emit("namespace.retired", namespace, name);
-    });
+  const lifetimes = new Lifetimes(io, retireAfter, (namespace, name) => {
+    if (namespacesCreated.get(namespace.name) === namespace) namespacesCreated.delete(namespace.name);
+    ee.emit("namespace.retired", namespace, name);
+  });
+  onHandshake(io, (conn, ns) => {
+    order.follow(conn, ns);
+    lifetimes.hold(conn, ns); // on its way in
   });
 
   return ee as EventEmitter<RouteEvents<keyof R & string>>; // inside, any name is a route; outside, those of the table
@@ -120,7 +128,7 @@ function findRoute(table: Routes, ns: string) {
 
   for (const [name, pattern] of Object.entries(table)) {
     const matches = ns.match(pattern);
-    if (matches) return { name, captures: matches.slice(1) };
+    if (matches) return [name, matches.slice(1)] as const;
   }
   return undefined;
 }

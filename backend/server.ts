@@ -3,7 +3,7 @@
 import { createServer } from "node:http";
 import { join } from "node:path";
 import express from "express";
-import { Server, type Socket } from "socket.io";
+import { Server, type Namespace, type Socket } from "socket.io";
 import type { Cluster } from "./cluster/cluster";
 import { chat } from "./demo/chat";
 import ioHandler from "./io-handler";
@@ -31,13 +31,13 @@ export function chatServer(comeBackWithin = COME_BACK_WITHIN, cluster?: Cluster)
   // we attach the connection listeners of io-handler
   const ee = ioHandler(io, { retireAfter: cluster ? 0 : comeBackWithin });
   cluster?.serve(io, ee);
-  const creators = new WeakSet<Socket["conn"]>(); // the connections that have created a namespace
+  const creators = new WeakMap<Namespace, Socket["conn"]>(); // the connection that has created each
 
-  ee.on("namespace.created", (_namespace, _route, creator) => {
-    if (creator) creators.add(creator.conn);
+  ee.on("namespace.created", (namespace, _route, creator) => {
+    if (creator) creators.set(namespace, creator.conn);
   });
   ee.on("dynamic.group.chat", (socket, categoryId, itemId) => {
-    const created = creators.delete(socket.conn); // true for the peer that has created it, and only once
+    const created = creators.get(socket.nsp) === socket.conn && creators.delete(socket.nsp); // told once
     void chat(socket, { categoryId, itemId, created }, cluster?.countPeers);
   });
   lobby(io, ee);

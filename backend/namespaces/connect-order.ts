@@ -15,7 +15,6 @@ import {
   interceptAnswer,
   interceptConnects,
   joinOnBehalf,
-  onHandshake,
   send,
   type Auth,
   type Client,
@@ -28,12 +27,15 @@ export class ConnectOrder {
   private readonly undecided = new WeakMap<Connection, Bootstrap>();
 
   /** @throws Error for a second one on the same server, and for a version of Socket.IO that this was not made for */
-  constructor(io: Server) {
+  constructor(private readonly io: Server) {
     checkInternals(io);
     answerLateConnects(io);
-    onHandshake(io, (conn, ns) => {
-      this.undecided.set(conn, new Bootstrap(io, clientOf(io, conn), ns, () => this.undecided.delete(conn)));
-    });
+  }
+
+  /** Puts the order into effect for a connection that has just been opened, with `ns` in its handshake query. */
+  follow(conn: Connection, ns: string): void {
+    const { io, undecided } = this;
+    undecided.set(conn, new Bootstrap(io, clientOf(io, conn), ns, () => undecided.delete(conn)));
   }
 
   /**
@@ -45,14 +47,22 @@ export class ConnectOrder {
   refuse(socket: Socket, err: string): void {
     const bootstrap = this.undecided.get(socket.conn);
     bootstrap?.refuse(err);
-    if (bootstrap?.unasked) return socket.conn.close();
+    if (bootstrap?.isSilent) return socket.conn.close();
 
     send(socket.client, { type: EVENT, nsp: "/", data: ["refused", { err }] });
     socket.disconnect(true);
   }
 }
 
-/** The way of one connection into the default namespace, until that has decided. */
+/**
+ * The way of one connection into the default namespace, until that has decided:
+ *
+ * - The first CONNECT that comes makes the server wait for the default namespace's answer. Is it the one for the default
+ *   namespace, it goes on to Socket.IO, and the peer hears the answer. Is it the one for its namespace, the server asks
+ *   for the default namespace instead, and the answer stays here.
+ * - A CONNECT that comes in the meantime waits too.
+ * - With the answer, all that wait go on to Socket.IO, or are refused alike.
+ */
 class Bootstrap {
   /** Who has asked for the default namespace. */
   private asked: "nobody" | "the peer" | "the server" = "nobody";
@@ -67,11 +77,11 @@ class Bootstrap {
     private readonly onDecided: () => void,
   ) {
     this.connects = interceptConnects(client, (name, auth = {}) => this.onConnect(name, auth));
-    if (client.conn.protocol === 3) this.follow("the peer"); // Socket.IO 4 asks for a client of Socket.IO 2 by itself
+    if (client.conn.protocol === 3) this.awaitAnswer("the peer"); // Socket.IO 4 asks for a client of Socket.IO 2 by itself
   }
 
-  /** Whether the peer has not asked for the default namespace, so that it would not understand what that says. */
-  get unasked(): boolean {
+  /** Whether only the server has asked for the default namespace, so that the peer hears nothing of it. */
+  get isSilent(): boolean {
     return this.asked === "the server" && !this.waiting.has("/");
   }
 
@@ -88,26 +98,26 @@ class Bootstrap {
     if (name !== "/" && name !== this.ns) return this.connects.passOn(name, auth);
 
     const again = this.waiting.has(name) || (name === "/" && this.asked === "the peer");
-    if (again) return this.client.conn.close(); // as Socket.IO does
+    if (again) return this.client.conn.close(); // as Socket.IO does when the first one has been answered
 
     // without what would recover an earlier connection: that skips the middlewares, and with them a refusal
     const { pid, offset, ...fresh } = auth;
     if (this.asked === "nobody" && name === "/") {
-      this.follow("the peer");
+      this.awaitAnswer("the peer");
       return this.connects.passOn("/", fresh);
     }
     this.waiting.set(name, auth);
     if (this.asked === "nobody") {
-      this.follow("the server");
+      this.awaitAnswer("the server");
       joinOnBehalf(this.io, this.client, fresh);
     }
   }
 
-  private follow(asked: "the peer" | "the server"): void {
+  private awaitAnswer(asked: "the peer" | "the server"): void {
     this.asked = asked;
     // An answer that the peer has not asked for stays here: python-socketio, for one, gives up on it.
     interceptAnswer(this.client, asked === "the peer", (answer) => {
-      queueMicrotask(() => this.decide(answer)); // the listeners of `connection` come first: one creates the namespace
+      queueMicrotask(() => this.decide(answer)); // after the listeners of `connection`: one creates the namespace
     });
   }
 

@@ -99,7 +99,7 @@ export function answerLateConnects({ sockets }: Server): void {
   const { _add } = sockets;
 
   sockets._add = async (client, auth, joined) => {
-    const [socket] = [...client["sockets"].values()].filter(({ nsp }) => nsp === sockets);
+    const socket = [...client["sockets"].values()].find(({ nsp }) => nsp === sockets);
     if (!socket) return _add.call(sockets, client, auth, joined);
     joined(socket);
     send(client, { type: CONNECT, nsp: "/", data: { sid: socket.id } });
@@ -108,7 +108,7 @@ export function answerLateConnects({ sockets }: Server): void {
 
 /**
  * Calls `listener` with every connection whose handshake has `?ns=`, right after Socket.IO, also where the server is
- * attached to its port later. Where `ns` is repeated, the last one counts, as in Engine.IO. WebTransport has no query.
+ * attached to its port later. Where `ns` is repeated, the last one counts, as in Socket.IO 4.8. WebTransport has no query.
  */
 export function onHandshake(io: Server, listener: (conn: Connection, ns: string) => void): void {
   const { bind } = io;
@@ -167,32 +167,35 @@ export function stopSweepingOnClose(io: Server): void {
   } as typeof adapter;
 }
 
+const checked = new WeakSet<Server>();
+
 /**
  * Tries all of the above on a connection that leads nowhere.
  *
- * @throws Error that names the version of a Socket.IO in which something is missing, or where this server has passed
- *   the check before: it can have one `ioHandler` only
+ * @throws Error that names the version of a Socket.IO in which something is missing; Error for a server that has passed
+ *   before, since a second `ioHandler` would refuse the peers of the first
  */
 export function checkInternals(io: Server): void {
-  const { engine, sockets } = io;
-  if (Object.hasOwn(sockets, "_add")) throw new Error("this server has an ioHandler already");
+  if (checked.has(io)) throw new Error("this server has an ioHandler already");
 
+  const { engine, sockets } = io;
   const nowhere = Object.assign(new EventEmitter(), { id: "", protocol: 4, readyState: "open", close() {} });
-  const functions: unknown[] = [sockets._add];
-  const maps: unknown[] = [io._nsps];
+  let complete = typeof sockets._add === "function" && io._nsps instanceof Map;
   try {
     io.bind(new EventEmitter() as Server["engine"]);
     io.engine.emit("connection", nowhere);
     const client = clientOf(io, nowhere as unknown as Connection);
-    functions.push(client["connect"], client._packet);
-    maps.push(client["sockets"]);
+    const methods = [client["connect"], client._packet];
+    complete &&= methods.every((method) => typeof method === "function") && client["sockets"] instanceof Map;
   } catch {
-    functions.push(undefined);
+    complete = false;
   }
   nowhere.emit("close"); // ends the client's timer
   io.engine = engine;
 
-  if (functions.every((part) => typeof part === "function") && maps.every((part) => part instanceof Map)) return;
-  const { version } = require("socket.io/package.json") as { version: string };
-  throw new Error(`Socket.IO ${version} lacks what ioHandler needs from the inside of 4.6, 4.7 and 4.8`);
+  if (!complete) {
+    const { version } = require("socket.io/package.json") as { version: string };
+    throw new Error(`Socket.IO ${version} lacks what ioHandler needs from the inside of 4.6, 4.7 and 4.8`);
+  }
+  checked.add(io);
 }
