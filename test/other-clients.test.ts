@@ -127,7 +127,9 @@ for (const { version, name, staysActive } of clients) {
         it("comes back from a restart of the server", async () => {
           const first = await startServer(options);
           const sockets = [connect(first.url, CHAT), connect(first.url, CHAT)];
-          await peersOf(first.io, CHAT, 2);
+          const peers = await peersOf(first.io, CHAT, 2);
+          // a client that is just about to upgrade would only notice at its next ping
+          await until(() => peers.every(({ conn }) => conn.transport.name === transports.at(-1)));
           await first.close();
 
           const second = await startServer({ ...options, port: first.port });
@@ -219,6 +221,7 @@ describe("a client in another language, python-socketio", () => {
       const first = await startServer();
       const peers = names.map((name, i) => start(first.url, name, transport, ways(name)[i % 3]!, {}));
       await everybodyIn(first);
+      await until(() => peers.every(({ told }, i) => told.length === ways(names[i]!)[i % 3]!.length));
 
       void first.close(); // which takes as long as they run
       await until(() => !first.io.httpServer.listening);
