@@ -52,12 +52,16 @@ export class Child<C extends Commands> {
   /** Ends the process; it is given time to write what a profiler has collected. */
   async stop(): Promise<void> {
     Child.all.delete(this);
-    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
+    if (this.ended) return;
     const exited = once(this.process, "exit");
     const impatience = setTimeout(() => this.process.kill("SIGKILL"), LAST_WORDS);
     if (this.process.connected) this.process.disconnect();
     await exited;
     clearTimeout(impatience);
+  }
+
+  private get ended(): boolean {
+    return this.process.exitCode !== null || this.process.signalCode !== null;
   }
 
   /** The result of one call; rejects when the process fails, has ended or does not answer. */
@@ -70,14 +74,15 @@ export class Child<C extends Commands> {
         else fail(reply.error);
       };
       const onExit = () => fail("the process has ended");
+      const onError = (err: Error) => fail(err.message);
       const timer = setTimeout(() => fail(`no answer within ${PATIENCE / 1000} seconds`), PATIENCE);
       const settle = (done: () => void) => {
         clearTimeout(timer);
-        this.process.off("message", onMessage).off("exit", onExit);
+        this.process.off("message", onMessage).off("exit", onExit).off("error", onError);
         done();
       };
-      this.process.on("message", onMessage).on("exit", onExit);
-      if (this.process.exitCode !== null) onExit();
+      this.process.on("message", onMessage).on("exit", onExit).on("error", onError);
+      if (this.ended) onExit();
     });
   }
 }

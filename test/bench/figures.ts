@@ -54,7 +54,7 @@ export class Figures<Name extends string> {
         return `| ${[text, ...values, ratio(pattern, native), ratio(pattern, floor)].join(" | ")} |`;
       });
     return [
-      `${machine()}.`,
+      `${machine()}. Rates are what one core of the server can do; in brackets the quartiles of the rounds.`,
       "",
       "| | native | floor | pattern | pattern ÷ native | pattern ÷ floor |",
       "|---|---:|---:|---:|---:|---:|",
@@ -97,7 +97,7 @@ function ratio(of: number[], to: number[]): string {
 }
 
 function threeDigits(value: number): string {
-  return Number(value.toPrecision(3)).toLocaleString("en");
+  return value.toLocaleString("en", { minimumSignificantDigits: 3, maximumSignificantDigits: 3 });
 }
 
 function machine(): string {

@@ -10,7 +10,7 @@ import { inTurn, leave, openFiles, profileInto, SHARED, startSides, visit, type 
 import type { LinkCommands } from "./slow-link";
 
 /** How many connections the server of the great crowd has; each is a file, and a process may only open so many. */
-const CROWD = Math.min(20, Math.floor((openFiles() - 500) / 1000)) * 1000;
+const CROWD = Math.max(1, Math.min(20, Math.floor((openFiles() - 500) / 1000))) * 1000;
 const crowd = `${CROWD.toLocaleString("en")} connections`;
 
 const figures = new Figures({
@@ -32,6 +32,8 @@ const figures = new Figures({
 
 const parts = { connects, roundTrips, heap, messages, crowds };
 const started = performance.now();
+/** At a terminal, what is going on takes one line, again and again. */
+const erase = process.stderr.isTTY ? "\r\x1b[K" : "";
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -50,7 +52,7 @@ async function main(): Promise<void> {
     await part();
     await Child.stopAll();
   }
-  progress("done\n");
+  progress(`that was all${erase && "\n"}`);
   console.log(String(figures));
   if (file !== undefined) writeFileSync(file, JSON.stringify(figures, null, 2) + "\n");
 }
@@ -109,7 +111,7 @@ async function roundTrips(): Promise<void> {
 
 /** What a peer and a namespace weigh. */
 async function heap(): Promise<void> {
-  const ROUNDS = 3;
+  const ROUNDS = 5;
   const crowds = [
     { name: "websocketPeer", transport: "websocket", into: "shared", count: 1000 },
     { name: "pollingPeer", transport: "polling", into: "shared", count: 500 },
@@ -186,7 +188,7 @@ async function crowds(): Promise<void> {
   }
 }
 
-/** Until V8 has compiled what the servers do: a connect in a process that is new takes three times as long. */
+/** Until V8 has compiled what the servers do: a connect in a process that is new takes much longer. */
 async function warmUp(sides: Side[], transport: Transport, peers: number): Promise<void> {
   const BATCH = 500;
 
@@ -203,12 +205,12 @@ async function warmUp(sides: Side[], transport: Transport, peers: number): Promi
 
 function progress(what: string): void {
   const seconds = Math.round((performance.now() - started) / 1000);
-  process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${seconds} s: ${what}` : `${seconds} s: ${what}\n`);
+  process.stderr.write(`${erase}${seconds} s: ${what}${erase ? "" : "\n"}`);
 }
 
 main()
   .catch((err: Error) => {
-    console.error(`\n${err.message}`);
+    console.error(`${erase}${err.message}.`);
     process.exitCode = 1;
   })
   .finally(() => Child.stopAll())
