@@ -10,7 +10,7 @@ import { atTheEnd } from "./support/harness";
 import { pythonOrSkip } from "./support/python";
 
 const root = join(__dirname, "..");
-const paths = ["README.md", "backend/cluster/README.md", "test/README.md"];
+const paths = ["README.md", "backend/cluster/README.md", "test/README.md", "test/bench/README.md"];
 const readmes = new Map(paths.map((path) => [path, readFileSync(join(root, path), "utf8")]));
 const all = [...readmes.values()].join("\n");
 
