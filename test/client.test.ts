@@ -264,6 +264,8 @@ onEachTransport("connect()", (transports) => {
 
     for (let restart = 0; restart < 3; restart++) {
       const { port } = server;
+      // a client that is just about to upgrade would only notice at its next ping
+      await until(() => sockets.every(({ io }) => io.engine.transport.name === transports.at(-1)));
       await server.close();
       await Promise.all(sockets.map((socket) => until(() => !socket.connected)));
       server = await startServer({ port });

@@ -11,6 +11,7 @@ import {
   checkInternals,
   clientOf,
   CONNECT_ERROR,
+  DISCONNECT,
   EVENT,
   interceptAnswer,
   interceptConnects,
@@ -89,8 +90,10 @@ class Bootstrap {
   refuse(err: string): void {
     const { client, ns, waiting, connects } = this;
     if (waiting.has("/")) connects.passOn("/");
-    if (waiting.has(ns)) {
-      send(client, { type: CONNECT_ERROR, nsp: ns, data: client.conn.protocol === 3 ? err : { message: err } });
+    const v2 = client.conn.protocol === 3; // a client of Socket.IO 2 is refused before it asks for its namespace
+    if (v2 || waiting.has(ns)) {
+      send(client, { type: CONNECT_ERROR, nsp: ns, data: v2 ? err : { message: err } });
+      send(client, { type: DISCONNECT, nsp: ns }); // or a client before 4.4 would try again
     }
   }
 

@@ -15,6 +15,7 @@ export type Auth = Record<string, unknown>;
 
 /** The types of Socket.IO's packets that are needed here. */
 export const CONNECT = 0;
+export const DISCONNECT = 1;
 export const EVENT = 2;
 export const CONNECT_ERROR = 4;
 
