@@ -1,6 +1,9 @@
 // A namespace lives exactly as long as somebody holds it.
 
 import { expect } from "chai";
+import { execFile } from "node:child_process";
+import { join as path } from "node:path";
+import { promisify } from "node:util";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { Server } from "socket.io";
@@ -161,6 +164,17 @@ onEachTransport("the lifetime of a namespace", (transports) => {
     expect(namespaces()).to.deep.equal([]);
   });
 
+  it("a peer that the application has cut off before the handler sees it leaves nothing behind", async () => {
+    const { io, url, created, calm } = await startServer({
+      before: (io) => io.on("connection", (socket) => void socket.disconnect(true)),
+    });
+    const peer = open(url, CHAT, { transports, reconnection: false });
+    await until(() => created.length === 1);
+    await calm();
+    peer.disconnect();
+    expect(io._nsps.has(CHAT)).to.equal(false);
+  });
+
   it("a peer that joins while the namespace goes is let in or refused, and never lost in one that is gone", async () => {
     const { io, url, calm } = await startServer();
     for (let time = 0; time < 20; time++) {
@@ -254,6 +268,20 @@ describe("the lifetime of a namespace", () => {
     process.off("unhandledRejection", listener);
     expect(rejections).to.deep.equal([]);
     expect(retired).to.deep.equal([CHAT, CHAT]);
+  });
+
+  it("a server that is closed lets its process end, however long its namespaces would have lived", async () => {
+    const script = `
+      const io = new (require("socket.io").Server)({ connectionStateRecovery: {} });
+      require("./backend/io-handler").default(io, { retireAfter: 600000 });
+      io.listen(0);
+      io.of("${CHAT}").emit("news");
+      io.close(() => console.log("closed"));`;
+    const { stdout } = await promisify(execFile)(process.execPath, ["-r", "ts-node/register", "-e", script], {
+      cwd: path(__dirname, ".."),
+      timeout: 15_000,
+    });
+    expect(stdout).to.equal("closed\n");
   });
 
   it("with retireAfter: Infinity a namespace stays, as in the article", async () => {

@@ -165,4 +165,29 @@ describe("connection state recovery", () => {
     await until(() => kept.sessions.size === 0 && kept.packets.length === 0);
     expect(io._nsps.has(CHAT)).to.equal(true);
   });
+
+  for (const session of [null, { sid: "sid", pid: "pid", rooms: [], data: {}, missedPackets: [] }]) {
+    const what = session ? "cut off" : "refused";
+    it(`a peer is ${what} whose ${session ? "" : "lost "}session was looked up for longer than its namespace lived`, async () => {
+      const { io, ee, url, retired } = await startServer({ io: { connectionStateRecovery: {} } });
+      const lookedUp: ((found: typeof session) => void)[] = []; // some adapters ask a database
+      ee.on("namespace.created", ({ adapter }) => {
+        adapter.restoreSession = () => new Promise((resolve) => lookedUp.push(resolve as never));
+      });
+      const creator = open(url, CHAT);
+      await peersOf(io, CHAT, 1);
+      const [direct] = openPlain(url, [CHAT], { auth: { pid: "pid", offset: "offset" }, reconnection: false });
+      await until(() => lookedUp.length === 1);
+      creator.disconnect();
+      await until(() => retired.length === 1);
+
+      const answer = session ? next<[string]>(direct!, "disconnect") : refusal(direct!);
+      lookedUp[0]!(session);
+      const result = await answer;
+      expect(result instanceof Error ? result.message : result[0]).to.equal(
+        session ? "transport close" : "Invalid namespace",
+      );
+      await until(() => io.engine.clientsCount === 0);
+    });
+  }
 });
