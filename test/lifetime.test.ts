@@ -270,6 +270,22 @@ describe("the lifetime of a namespace", () => {
     expect(retired).to.deep.equal([CHAT, CHAT]);
   });
 
+  it("one connection may hold any number of namespaces, without a warning of Node.js", async () => {
+    const { io, url, calm } = await startServer({ retireAfter: 1000 });
+    const warnings: Error[] = [];
+    const listener = (warning: Error) => warnings.push(warning);
+    process.on("warning", listener);
+    const names = Array.from({ length: 20 }, (_, i) => `/category/1/item/${i}/chat`);
+    for (const name of names) io.of(name);
+    const sockets = openPlain(url, names);
+    await Promise.all(sockets.map(joined));
+    expect(io.engine.clientsCount).to.equal(1);
+    for (const socket of sockets) socket.disconnect();
+    await calm();
+    process.off("warning", listener);
+    expect(warnings).to.deep.equal([]);
+  });
+
   it("a server that is closed lets its process end, however long its namespaces would have lived", async () => {
     const script = `
       const io = new (require("socket.io").Server)({ connectionStateRecovery: {} });

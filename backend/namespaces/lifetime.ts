@@ -74,7 +74,8 @@ class Lifetime {
 
   hold(conn: Connection): void {
     if (conn.readyState === "closed" || conn.listenerCount("close", this.release) > 0) return;
-    this.stopCountdown();
+    clearTimeout(this.countdown);
+    this.countdown = undefined; // a timer that has been stopped still takes memory
     this.holders++;
     conn.setMaxListeners(0); // one connection may hold any number of namespaces
     conn.on("close", this.release);
@@ -83,7 +84,6 @@ class Lifetime {
   retire(): void {
     if (this.retired) return;
     this.retired = true;
-    this.stopCountdown();
 
     const { name, server, adapter } = this.namespace;
     if (isCurrent(this.namespace)) namespacesOf(server).delete(name);
@@ -101,11 +101,6 @@ class Lifetime {
     if (retireAfter === Infinity) return;
     this.countdown = setTimeout(() => this.retire(), retireAfter);
     this.countdown.unref(); // a server that was closed may end its process
-  }
-
-  private stopCountdown(): void {
-    clearTimeout(this.countdown);
-    this.countdown = undefined;
   }
 }
 
