@@ -115,7 +115,8 @@ export function onHandshake(io: Server, listener: (conn: Connection, ns: string)
   const { bind } = io;
   const onConnection = (conn: Connection) => {
     const { url = "" } = (conn.request as typeof conn.request | null) ?? {};
-    const ns = new URL(url, "http://localhost").searchParams.getAll("ns").at(-1);
+    const query = new URLSearchParams(url.replace(/^[^?]*/, ""));
+    const ns = query.getAll("ns").at(-1);
     if (ns) listener(conn, ns);
   };
   io.engine?.on("connection", onConnection);
