@@ -138,6 +138,16 @@ describe("the pattern", () => {
     expect(created).to.deep.equal(["/room-1"]);
   });
 
+  it("the default namespace is no route's, even where a pattern matches it", async () => {
+    const { ee, url } = await startServer({ routes: { any: /^\/(\w*)$/ } });
+    const handed: string[] = [];
+    ee.on("dynamic.group.any", ({ nsp }) => handed.push(nsp.name));
+    const [peer] = openPlain(url, ["/"], { query: { ns: "/" } });
+    expect(await next(peer!, "refused")).to.deep.equal([{ err: "no route matches /" }]);
+    await join(url, "/room");
+    expect(handed).to.deep.equal(["/room"]);
+  });
+
   it("namespace.created comes with its creator, before any peer is in the namespace", async () => {
     const { ee, url } = await startServer();
     const seen: unknown[] = [];
