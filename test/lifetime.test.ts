@@ -286,6 +286,20 @@ describe("the lifetime of a namespace", () => {
     expect(warnings).to.deep.equal([]);
   });
 
+  it("a peer that leaves and joins again and again makes nothing grow", async () => {
+    const { io, url } = await startServer();
+    const [peer, own] = openPlain(url, [CHAT, "/"], { query: { ns: CHAT }, transports: ["websocket"] });
+    await Promise.all([joined(peer!), joined(own!)]); // the second one keeps the connection open
+    const [atServer] = await peersOf(io, "/", 1);
+    const before = atServer!.conn.listenerCount("close");
+    for (let time = 0; time < 5; time++) {
+      peer!.disconnect();
+      await peersOf(io, CHAT, 0);
+      await joined(peer!.connect());
+    }
+    expect(atServer!.conn.listenerCount("close")).to.equal(before);
+  });
+
   it("a server that is closed lets its process end, however long its namespaces would have lived", async () => {
     const script = `
       const io = new (require("socket.io").Server)({ connectionStateRecovery: {} });

@@ -147,6 +147,21 @@ describe("a namespace", () => {
     expect(namespaces()).to.deep.equal([]);
   });
 
+  it("that the application makes while a peer creates another one has no creator", async () => {
+    const { io, ee, url } = await startServer();
+    const other = "/category/9/item/9/chat";
+    const creators: unknown[] = [];
+    ee.on("namespace.created", ({ name }, _route, creator) => {
+      creators.push([name, creator?.nsp.name]);
+      io.of(other);
+    });
+    await join(url, CHAT);
+    expect(creators).to.deep.equal([
+      [CHAT, "/"],
+      [other, undefined],
+    ]);
+  });
+
   it("is guarded for its first peer too by what namespace.created adds at once", async () => {
     const { ee, url } = await startServer();
     ee.on("namespace.created", (namespace) => namespace.use((_socket, done) => done(new Error("closed"))));
