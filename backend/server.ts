@@ -4,9 +4,9 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import express from "express";
 import { Server, type Namespace, type Socket } from "socket.io";
+import ioHandler from "./io-handler";
 import type { Cluster } from "./cluster/cluster";
 import { chat } from "./demo/chat";
-import ioHandler from "./io-handler";
 import { joinCluster, listen } from "./demo/listen";
 import { lobby } from "./demo/lobby";
 
