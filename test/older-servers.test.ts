@@ -15,7 +15,18 @@ const versions = {
 
 const mocha = join(__dirname, "../node_modules/mocha/bin/mocha.js");
 const files = FILES.map((name) => join(__dirname, `${name}.test.ts`));
-const options = ["--no-package", "--exit", "-r", "ts-node/register", "--timeout", "20000", "--reporter", "dot"];
+const options = [
+  "--no-package",
+  "--exit",
+  "-r",
+  "ts-node/register",
+  "-r",
+  join(__dirname, "support/hooks.ts"),
+  "--timeout",
+  "20000",
+  "--reporter",
+  "dot",
+];
 
 /** Resolves with what the tests have printed, and whether one has failed. */
 function run(version: string, without: string): Promise<{ failed: boolean; output: string }> {

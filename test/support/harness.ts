@@ -36,9 +36,10 @@ export function atTheEnd(cleanup: () => unknown): void {
   cleanups.push(cleanup);
 }
 
-afterEach(async () => {
+/** Does all that {@link atTheEnd} was given, the last first. */
+export async function cleanUp(): Promise<void> {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
+}
 
 /** What {@link startServer} can be told. */
 export interface StartOptions<R extends Routes> extends IoHandlerOptions<R> {
