@@ -23,11 +23,11 @@ export function connect(
   const server = serverIoUrl.replace(/\/$/, "");
   const ns = namespace.replace(/^\/*/, "/");
   if (!/^((\w+:)?\/\/)?[^/?#]*$/.test(server)) throw new TypeError(`"${serverIoUrl}" is not a server's address alone`);
-  if (/^\/$|[,?#]/.test(ns)) throw new TypeError(`no peer can create a namespace with the name "${ns}"`);
+  if (/^\/$|[,?#[\]]/.test(ns)) throw new TypeError(`no peer can create a namespace with the name "${ns}"`);
 
   return io(server + ns, {
     ...options,
-    query: { ...options.query, ns },
+    query: { ...Object.fromEntries(new URLSearchParams(options.query)), ns }, // a string too, as in the article
     forceNew: true, // a handshake has one query, so each namespace needs a connection of its own
   });
 }

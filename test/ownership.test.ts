@@ -201,13 +201,12 @@ describe("ioHandler", () => {
 
   const parts: [string, (io: Server, client: object) => [object, string]][] = [
     ["server._nsps", (io) => [io, "_nsps"]],
-    ["server.encoder", (io) => [io, "encoder"]],
     ["namespace._add", (io) => [Object.getPrototypeOf(io.sockets), "_add"]],
     ["client.connect", (_io, client) => [Object.getPrototypeOf(client), "connect"]],
     ["client._packet", (_io, client) => [Object.getPrototypeOf(client), "_packet"]],
   ];
   for (const [name, find] of parts) {
-    it(`is an Error that names the version for a Socket.IO without ${name}, and changes nothing`, async () => {
+    it(`is an Error for a Socket.IO without ${name}, and changes nothing`, async () => {
       const started = await startServer();
       await join(started.url, CHAT);
       const [peer] = await peersOf(started.io, CHAT, 1);
@@ -219,7 +218,7 @@ describe("ioHandler", () => {
 
       Object.defineProperty(owner, key, { ...part, value: undefined });
       try {
-        expect(() => ioHandler(io)).to.throw(Error, /Socket\.IO 4\.\d+\.\d+/);
+        expect(() => ioHandler(io)).to.throw(Error, "this Socket.IO lacks what ioHandler needs");
       } finally {
         Object.defineProperty(owner, key, part);
       }

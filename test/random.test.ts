@@ -30,6 +30,8 @@ interface Peer {
   auth: { refuse?: string };
   socket: Socket;
   own?: Socket | undefined;
+  /** Its namespace has refused it, and it has not been let in on the same connection since. */
+  refused: boolean;
 }
 
 async function play(seed: number): Promise<void> {
@@ -79,8 +81,15 @@ async function play(seed: number): Promise<void> {
     const options = { transports: pick(Object.values(transportsByName)), parser, auth };
     const asked = { ...options, query: { ns: name } };
     const add = (socket: Socket, own?: Socket, direct = false) => {
-      socket.on("connect", () => ids.push(socket.id!));
-      peers.push({ name, direct, auth, socket, own });
+      const peer: Peer = { name, direct, auth, socket, own: undefined, refused: false };
+      peers.push(peer);
+      if (own) adopt(peer, own);
+      socket.io.on("open", () => (peer.refused = false));
+      socket.on("connect", () => {
+        peer.refused = false;
+        ids.push(socket.id!);
+      });
+      socket.on("connect_error", ({ message }) => (peer.refused ||= message === "refused" && auth.refuse === name));
     };
     switch (pick(["connect()", "literally", "both", "both, the default one first", "directly"])) {
       case "connect()":
@@ -94,6 +103,14 @@ async function play(seed: number): Promise<void> {
       case "directly": // gets in if the namespace is there
         return add(openPlain(url, [name], options)[0]!, undefined, true);
     }
+  };
+
+  /** A socket in the default namespace of a peer's own: who leaves it and comes back asks for its namespace again. */
+  const adopt = (peer: Peer, own: Socket) => {
+    let left = false;
+    peer.own = own;
+    own.on("disconnect", () => (left = true));
+    own.on("connect", () => (peer.refused &&= !left));
   };
 
   const act = (peer: Peer) => {
@@ -115,8 +132,8 @@ async function play(seed: number): Promise<void> {
         return;
       case 4: // asks for the default namespace, now or again
         if (direct) return;
-        peer.own ??= socket.io.socket("/", { auth });
-        if (!peer.own.active) peer.own.connect();
+        if (!peer.own) adopt(peer, socket.io.socket("/", { auth }));
+        if (!peer.own!.active) peer.own!.connect();
         return;
       case 5:
         own?.disconnect();
@@ -145,7 +162,7 @@ async function play(seed: number): Promise<void> {
     let held: string[] = [];
     await until(() => {
       const here = peers.filter(({ socket, own }) => socket.connected || own?.connected);
-      held = [...new Set(here.map(({ name }) => name))].sort();
+      held = [...new Set(here.filter(({ refused }) => !refused).map(({ name }) => name))].sort();
       return (
         peers.every(({ socket, own }) => settled(socket) && settled(own)) &&
         peers.every(({ name, socket, own }) => known(socket, name) && known(own, "/")) &&

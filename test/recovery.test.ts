@@ -1,6 +1,7 @@
 // Connection state recovery: the last peer comes back to what it missed, and nobody comes back past a refusal.
 
 import { expect } from "chai";
+import { mock } from "node:test";
 import type { Socket } from "socket.io-client";
 import { io as connectAsPrinted } from "socket.io-client";
 import {
@@ -9,6 +10,7 @@ import {
   onEachTransport,
   open,
   openPlain,
+  pause,
   peersOf,
   refusal,
   startServer,
@@ -17,6 +19,12 @@ import {
 
 const CHAT = "/category/1/item/2/chat";
 const WITHIN = 15_000;
+
+/** What Socket.IO's adapter for recovery keeps. */
+interface Kept {
+  sessions: Map<string, { disconnectedAt: number }>;
+  packets: { emittedAt: number }[];
+}
 
 /** A server whose peers can come back, with a ban that begins when the test says so. */
 async function startRecovering() {
@@ -148,28 +156,76 @@ onEachTransport("connection state recovery", (transports) => {
 });
 
 describe("connection state recovery", () => {
-  it("keeps nothing of a namespace that nobody can come back to any more", async () => {
-    const { io, url } = await startServer({
-      io: { connectionStateRecovery: { maxDisconnectionDuration: 20 } },
-      retireAfter: WITHIN,
-    });
+  afterEach(() => mock.timers.reset());
+
+  /** Makes all that an adapter keeps ten minutes older, and lets a minute pass for its sweep. */
+  function age(kept: Kept): void {
+    for (const packet of kept.packets) packet.emittedAt -= 600_000;
+    for (const session of kept.sessions.values()) session.disconnectedAt -= 600_000;
+    mock.timers.tick(60_000);
+  }
+
+  it("keeps nothing of a namespace that nobody can come back to any more, also when the server was closed meanwhile", async () => {
+    mock.timers.enable({ apis: ["setInterval"] });
+    const { io, url, close } = await startServer({ io: { connectionStateRecovery: {} }, retireAfter: Infinity });
     const socket = open(url, CHAT, { reconnection: false });
     const [peer] = await peersOf(io, CHAT, 1);
-    const kept = peer!.nsp.adapter as unknown as { sessions: Map<string, object>; packets: object[] };
+    const kept = peer!.nsp.adapter as unknown as Kept;
     peer!.emit("news");
     const gone = next(peer as never, "disconnect");
     socket.io.engine.close();
     await gone;
     expect([kept.sessions.size, kept.packets.length]).to.deep.equal([1, 1]);
+    age(kept);
+    expect([kept.sessions.size, kept.packets.length]).to.deep.equal([0, 0]);
 
-    await until(() => kept.sessions.size === 0 && kept.packets.length === 0);
-    expect(io._nsps.has(CHAT)).to.equal(true);
+    await close();
+    io.of(CHAT).emit("news");
+    expect(kept.packets.length).to.equal(1);
+    age(kept);
+    expect(kept.packets.length).to.equal(0);
+  });
+
+  for (const whose of ["the pattern's", "a native"]) {
+    it(`brings a peer of ${whose} namespace back after minutes in which nothing was said`, async () => {
+      mock.timers.enable({ apis: ["setInterval"] });
+      const recovery = { connectionStateRecovery: { maxDisconnectionDuration: WITHIN } };
+      const { io, url } = await startServer({
+        io: recovery,
+        retireAfter: WITHIN,
+        before: (io) => io.of(/^\/native$/).on("connection", () => undefined),
+      });
+      const name = whose === "a native" ? "/native" : CHAT;
+      const [socket] = openPlain(url, [name], { query: { ns: name === CHAT ? CHAT : "" } });
+      const [peer] = await peersOf(io, name, 1);
+      peer!.emit("welcome");
+      await next(socket!, "welcome");
+      const kept = peer!.nsp.adapter as unknown as Kept;
+      mock.timers.tick(59_000); // silence, but not yet the sweep
+      for (const packet of kept.packets) packet.emittedAt -= 59_000;
+
+      const gone = next(peer as never, "disconnect");
+      socket!.io.engine.close();
+      await gone;
+      await next(socket!, "connect");
+      expect(socket!.recovered).to.equal(true);
+    });
+  }
+
+  it("keeps no session in the default namespace, where nobody can use it", async () => {
+    const { io, url } = await startServer({ io: { connectionStateRecovery: {} } });
+    const [peer, own] = openPlain(url, [CHAT, "/"], { query: { ns: CHAT } });
+    await Promise.all([next(peer!, "connect"), next(own!, "connect")]);
+    io.emit("news");
+    own!.io.engine.close();
+    await next(own!, "connect");
+    expect(own!.recovered).to.not.equal(true);
+    expect((io.sockets.adapter as unknown as Kept).sessions.size).to.equal(0);
   });
 
   for (const session of [null, { sid: "sid", pid: "pid", rooms: [], data: {}, missedPackets: [] }]) {
-    const what = session ? "cut off" : "refused";
-    it(`a peer is ${what} whose ${session ? "" : "lost "}session was looked up for longer than its namespace lived`, async () => {
-      const { io, ee, url, retired } = await startServer({ io: { connectionStateRecovery: {} } });
+    it(`a peer holds its namespace while its ${session ? "" : "lost "}session is looked up, however long that takes`, async () => {
+      const { io, ee, url, retired, namespaces } = await startServer({ io: { connectionStateRecovery: {} } });
       const lookedUp: ((found: typeof session) => void)[] = []; // some adapters ask a database
       ee.on("namespace.created", ({ adapter }) => {
         adapter.restoreSession = () => new Promise((resolve) => lookedUp.push(resolve as never));
@@ -179,15 +235,15 @@ describe("connection state recovery", () => {
       const [direct] = openPlain(url, [CHAT], { auth: { pid: "pid", offset: "offset" }, reconnection: false });
       await until(() => lookedUp.length === 1);
       creator.disconnect();
-      await until(() => retired.length === 1);
+      await until(() => io.engine.clientsCount === 1);
+      await pause(20);
 
-      const answer = session ? next<[string]>(direct!, "disconnect") : refusal(direct!);
       lookedUp[0]!(session);
-      const result = await answer;
-      expect(result instanceof Error ? result.message : result[0]).to.equal(
-        session ? "transport close" : "Invalid namespace",
-      );
-      await until(() => io.engine.clientsCount === 0);
+      await next(direct!, "connect");
+      expect(namespaces()).to.deep.equal([CHAT]);
+      expect(io.of(CHAT).sockets.get(direct!.id!)?.recovered).to.equal(session !== null);
+      direct!.disconnect();
+      await until(() => retired.length === 1);
     });
   }
 });

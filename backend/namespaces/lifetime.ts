@@ -1,110 +1,91 @@
-// lifetime.ts: who holds a namespace, and when it is retired.
-//
-// The article remembers every namespace for ever. Here one lives as long as somebody holds it: the connection of
-// everybody who created it, joined it, or is on the way into it. Connections are counted and not peers, since a
-// connection is there before its peer is let in and after it has left.
+// lifetime.ts: who holds a namespace, and when it is retired. The article remembers every namespace forever. Here one
+// lives as long as somebody holds it: each peer from its CONNECT on, until its connection closes or it is refused.
 
-import type { Namespace, Server, Socket } from "socket.io";
-import { namespacesOf, stopSweepingOnClose, type Connection } from "./internals";
+import { clearTimeout, setTimeout } from "node:timers"; // Node's own in every runtime, with `unref`
+import type { Namespace } from "socket.io";
+import { interceptAnswer, interceptEntries, namespacesOf, Type, type Client } from "./internals";
+import { stopSweeping } from "./recovery";
 
-/** The longest that a timer of Node.js can run, in milliseconds: almost 25 days. */
-export const LONGEST_RETIRE_AFTER = 2 ** 31 - 1;
+/** What is known of a name: how many connections hold it, and its namespace as soon as there is one. */
+type Lifetime = { holders: number; namespace?: Namespace; countdown?: NodeJS.Timeout | undefined };
+export type Lifetimes = ReturnType<typeof createLifetimes>;
 
-/** The namespaces of a server that are retired when nobody has held them for a while. */
-export class Lifetimes {
-  private readonly byName = new Map<string, Lifetime>();
+/**
+ * Keeps account of the namespaces of a server that are retired when nobody has held them for a while.
+ *
+ * @param retireAfter - milliseconds from the end of a namespace's last holder to its own end
+ * @param onRetired - called once for each namespace, when the server has forgotten it
+ * @throws RangeError for a `retireAfter` that no timer can wait for
+ */
+export function createLifetimes(retireAfter: number, onRetired: (namespace: Namespace) => void) {
+  if (retireAfter !== Infinity && !(retireAfter >= 0 && retireAfter < 2 ** 31)) {
+    throw new RangeError(`retireAfter must be 0 to ${2 ** 31 - 1} milliseconds, or Infinity: ${retireAfter}`);
+  }
+  const byName = new Map<string, Lifetime>();
+  const heldBy = new WeakMap<Client, Set<string>>();
 
-  /**
-   * @param retireAfter - milliseconds from the end of a namespace's last holder to its own end
-   * @param onRetired - called once for each namespace, when the server has forgotten it
-   */
-  constructor(
-    io: Server,
-    readonly retireAfter: number,
-    private readonly onRetired: (namespace: Namespace, route: string) => void,
-  ) {
-    stopSweepingOnClose(io); // or what is retired would stay in memory
+  /** Begins the lifetime of a namespace that is new. */
+  function begin(namespace: Namespace): void {
+    const { name, adapter } = namespace;
+    const older = byName.get(name);
+    if (older?.namespace) retire(older); // Socket.IO itself has removed it from the server
+    const lifetime: Lifetime = { holders: older?.holders ?? 0, namespace };
+    byName.set(name, lifetime);
+    if (lifetime.holders === 0) startCountdown(lifetime);
+    interceptEntries(namespace, hold);
+    const { close } = adapter;
+    adapter.close = () => {
+      adapter.close = () => {}; // once is enough: `io.close()` closes those of all namespaces, a retirement its own
+      return close.call(adapter);
+    };
   }
 
-  /** Begins the lifetime of a namespace that is new, so that nobody can enter it uncounted. */
-  begin(namespace: Namespace, route: string): void {
-    this.byName.get(namespace.name)?.retire(); // an older one, which Socket.IO has removed from the server by itself
-    this.byName.set(namespace.name, new Lifetime(namespace, route, this));
-    namespace.use(this.onEnter);
-    namespace.on("connection", this.onEntered);
+  /** Keeps a namespace, even one that is yet to come, until the client is refused or its connection closes. */
+  function hold(client: Client, name: string): void {
+    if (client.conn.readyState === "closed") return;
+    interceptAnswer(client, name, ({ type }) => {
+      if (type === Type.CONNECT_ERROR) release(client, name);
+      return true;
+    });
+    let held = heldBy.get(client);
+    if (!held) {
+      heldBy.set(client, (held = new Set()));
+      client.conn.on("close", () => heldBy.get(client)!.forEach((name) => release(client, name)));
+    }
+    if (held.has(name)) return;
+    held.add(name);
+    const lifetime: Lifetime = byName.get(name) ?? { holders: 0 };
+    byName.set(name, lifetime);
+    lifetime.holders++;
+    clearTimeout(lifetime.countdown);
+    lifetime.countdown = undefined; // a timer that has been stopped still takes memory
   }
 
-  /** Ends the lifetime of a namespace that the server has forgotten. */
-  end(namespace: Namespace, route: string): void {
-    this.byName.delete(namespace.name);
-    this.onRetired(namespace, route);
+  /** Lets go of a namespace, if the client holds it. */
+  function release(client: Client, name: string): void {
+    if (!heldBy.get(client)?.delete(name)) return;
+    const lifetime = byName.get(name)!;
+    if (--lifetime.holders > 0) return;
+    if (lifetime.namespace) startCountdown(lifetime);
+    else byName.delete(name);
   }
 
-  /** Keeps the namespace of this name, if there is one, at least until the connection closes. */
-  hold(conn: Connection, name: string): void {
-    this.byName.get(name)?.hold(conn);
-  }
-
-  // One function for all namespaces, since each costs memory.
-  private readonly onEnter = ({ conn, nsp }: Socket, next: (err?: Error) => void): void => {
-    if (!isCurrent(nsp)) return next(new Error("Invalid namespace")); // retired since its CONNECT came
-    this.hold(conn, nsp.name);
-    next();
-  };
-
-  private readonly onEntered = ({ conn, nsp }: Socket): void => {
-    if (!isCurrent(nsp)) return void conn.close();
-    this.hold(conn, nsp.name); // one whose state was recovered has skipped the middlewares
-  };
-}
-
-/** Counts the connections that hold a namespace. */
-class Lifetime {
-  private holders = 0;
-  private retired = false;
-  private countdown: NodeJS.Timeout | undefined;
-
-  constructor(
-    private readonly namespace: Namespace,
-    private readonly route: string,
-    private readonly lifetimes: Lifetimes,
-  ) {
-    this.startCountdown();
-  }
-
-  hold(conn: Connection): void {
-    if (conn.readyState === "closed" || conn.listenerCount("close", this.release) > 0) return;
-    clearTimeout(this.countdown);
-    this.countdown = undefined; // a timer that has been stopped still takes memory
-    this.holders++;
-    conn.setMaxListeners(0); // one connection may hold any number of namespaces
-    conn.on("close", this.release);
-  }
-
-  retire(): void {
-    if (this.retired) return;
-    this.retired = true;
-
-    const { name, server, adapter } = this.namespace;
-    if (isCurrent(this.namespace)) namespacesOf(server).delete(name);
-    // an adapter that fails to close must not end the process
-    new Promise((resolve) => resolve(adapter.close())).catch(() => {});
-    this.lifetimes.end(this.namespace, this.route);
-  }
-
-  private readonly release = (): void => {
-    if (--this.holders === 0) this.startCountdown();
-  };
-
-  private startCountdown(): void {
-    const { retireAfter } = this.lifetimes;
+  function startCountdown(lifetime: Lifetime): void {
     if (retireAfter === Infinity) return;
-    this.countdown = setTimeout(() => this.retire(), retireAfter);
-    this.countdown.unref(); // a server that was closed may end its process
+    lifetime.countdown = setTimeout(() => retire(lifetime), retireAfter).unref(); // a closed server may end its process
   }
-}
 
-/** Whether this very object is the server's namespace of its name. */
-function isCurrent(namespace: Namespace): boolean {
-  return namespacesOf(namespace.server).get(namespace.name) === namespace;
+  function retire({ namespace }: Lifetime): void {
+    const { name, server, adapter } = namespace!;
+    byName.delete(name);
+    if (namespacesOf(server).get(name) === namespace) namespacesOf(server).delete(name);
+    stopSweeping(adapter);
+    // an adapter that fails to close must not end the process, nor fail without a word
+    new Promise((resolve) => resolve(adapter.close())).catch((err) => {
+      process.emitWarning(`The adapter of ${name}, which was retired, did not close: ${err}`);
+    });
+    onRetired(namespace!);
+  }
+
+  return { begin, hold, release };
 }
