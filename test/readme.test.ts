@@ -2,61 +2,17 @@
 
 import { expect } from "chai";
 import { execFile } from "node:child_process";
-import {
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { basename, dirname, join, sep } from "node:path";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { readConfigFile, sys } from "typescript";
 import { compile } from "./support/compiler";
 import { compiledServer, DemoProcess } from "./support/demo-server";
-import { atTheEnd } from "./support/harness";
 import { pythonOrSkip } from "./support/python";
-
-const root = join(__dirname, "..");
-const paths = ["README.md", ...["backend", "frontend", "test"].flatMap(readmesBelow)];
-const readmes = new Map(paths.map((path) => [path, readFileSync(join(root, path), "utf8")]));
-const all = [...readmes.values()].join("\n");
-
-function readmesBelow(folder: string): string[] {
-  const files = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" });
-  return files.filter((file) => basename(file) === "README.md").map((file) => `${folder}/${file.replaceAll(sep, "/")}`);
-}
-
-/** The fenced blocks under a comment `<!-- kind: name -->`, with the name. */
-function blocks(kind: "excerpt" | "example"): [string, string][] {
-  const pattern = new RegExp(`<!-- ${kind}: (\\S+) -->\\n+\`\`\`\\w+\\n([^]*?)\\n\`\`\``, "g");
-  return [...all.matchAll(pattern)].map(([, name, code]) => [name!, code!]);
-}
+import { blocks, pasted, readmes, root } from "./support/readmes";
 
 /** Code in which only words and their order count, not how it is indented or wrapped. */
 const normal = (code: string) => code.replace(/\s+/g, " ").trim();
-
-const examples = blocks("example");
-
-/** Makes a project of what the README says to copy, and pastes its examples; their servers listen on free ports. */
-function pasted(): string {
-  const folder = mkdtempSync(join(tmpdir(), "first-peer-"));
-  atTheEnd(() => rmSync(folder, { recursive: true }));
-  for (const part of ["tsconfig.json", "backend", "frontend/client.ts"]) {
-    cpSync(join(root, part), join(folder, part), { recursive: true });
-  }
-  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"), "junction");
-  for (const [path, code] of examples) {
-    const listening = /listen\(300\d, "localhost", \(\) => console.log\(.*\)\)/;
-    const free = 'listen(0, "localhost", () => console.log(JSON.stringify(server.address())))';
-    writeFileSync(join(folder, path), code.replace(listening, free));
-  }
-  return folder;
-}
 
 /** Runs a TypeScript file as the README says, until the test ends. */
 const run = (file: string) => new DemoProcess(process.execPath, [join(root, "node_modules/ts-node/dist/bin.js"), file]);
@@ -72,6 +28,10 @@ describe("the READMEs", () => {
       }
     });
   }
+
+  it("have a tutorial of at most 1,800 words", () => {
+    expect(readmes.get("README.md")!.split(/\s+/).length).to.be.at.most(1800);
+  });
 
   it("names tests that exist", async function () {
     this.timeout(60_000);
@@ -105,7 +65,8 @@ describe("the READMEs", () => {
         .replace(/[^\w\- ]/g, "")
         .replaceAll(" ", "-"); // as GitHub
     for (const [path, text] of readmes) {
-      for (const [, link, source] of text.matchAll(/\]\(([^)\s]+)\)|(?:src|srcset)="([^"]+)"/g)) {
+      const prose = text.replace(/^```[^]*?^```$/gm, "");
+      for (const [, link, source] of prose.matchAll(/\]\(([^)\s]+)\)|(?:src|srcset)="([^"]+)"/g)) {
         const [file, heading] = (link ?? source)!.split("#");
         if (file!.startsWith("http")) continue;
         const target = file ? join(dirname(path), file) : path;
@@ -119,7 +80,9 @@ describe("the READMEs", () => {
 
   it("has examples in TypeScript that compile under the project's strict settings", function () {
     this.timeout(60_000);
-    const files = examples.map(([path]) => path).filter((path) => path.endsWith(".ts"));
+    const files = blocks("example")
+      .map(([path]) => path)
+      .filter((path) => path.endsWith(".ts"));
     const { config } = readConfigFile(join(root, "tsconfig.json"), sys.readFile) as {
       config: { compilerOptions: Record<string, unknown> };
     };

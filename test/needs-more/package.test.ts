@@ -10,6 +10,7 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { compile } from "../support/compiler";
 import { atTheEnd } from "../support/harness";
+import { block } from "../support/readmes";
 
 const root = join(__dirname, "../..");
 const { name, version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
@@ -24,11 +25,8 @@ const strict = { strict: true, target: "es2022", types: ["node"] };
 const kinds = ["commonjs", "module"];
 
 /** An example of the README, which imports the package instead of a file. */
-function example(path: string): string {
-  const readme = readFileSync(join(root, "README.md"), "utf8");
-  const [, code] = readme.split(`<!-- example: ${path} -->`)[1]!.match(/```ts\n([^]*?)\n```/)!;
-  return code!.replace('"./io-handler"', `"${name}"`).replace('"./client"', `"${name}/client"`);
-}
+const example = (path: string) =>
+  block("example", path).replace('"./io-handler"', `"${name}"`).replace('"./client"', `"${name}/client"`);
 
 /** Both entries with types that an `any` in their place would not pass. */
 const typed = `
@@ -91,13 +89,7 @@ describe("the package", function () {
       mkdirSync(join(app, type));
       writeFileSync(join(app, type, "package.json"), JSON.stringify({ type }));
       writeFileSync(join(app, type, "typed.ts"), typed);
-      writeFileSync(
-        join(app, type, "auction.ts"),
-        example("backend/auction.ts").replace(
-          /listen\(3001, "localhost", .*\);$/m,
-          'listen(0, "localhost", () => console.log(JSON.stringify(server.address())));',
-        ),
-      );
+      writeFileSync(join(app, type, "auction.ts"), example("backend/auction.ts"));
       writeFileSync(
         join(app, type, "bidder.ts"),
         example("frontend/bidder.ts").replace('"http://localhost:3001"', "process.argv[2]!"),
