@@ -1,0 +1,270 @@
+// What backend/README.md and frontend/README.md tell to do, done.
+
+import { expect } from "chai";
+import { readFileSync, writeFileSync } from "node:fs";
+import type { Server as HttpServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join as path } from "node:path";
+import type { Server, Socket as ServerSocket } from "socket.io";
+import { WebSocket } from "ws";
+import { atTheEnd, join, joined, next, open, openPlain, peersOf, refusal, startServer, until } from "./support/harness";
+import { limitEachAddress } from "./support/limit";
+import { blocks, pasted } from "./support/readmes";
+
+const CHAT = "/category/1/item/2/chat";
+
+/** Runs an example in this process, after `change`; what it has made is returned with its address. */
+async function start<Made>(example: string, change = (code: string) => code) {
+  const file = path(pasted(), `backend/${example}.ts`);
+  const quiet = readFileSync(file, "utf8").replace(/, \(\) => console.log\(.*\)\);$/m, ");");
+  writeFileSync(file, `${change(quiet)}\nmodule.exports = { ...module.exports, server, io, ee };\n`);
+  const made = require(file) as Made & { server: HttpServer; io: Server };
+  atTheEnd(async () => {
+    const closed = made.io.close();
+    made.server.closeAllConnections();
+    await closed;
+  });
+  if (!made.server.listening) await next(made.server, "listening");
+  return { ...made, url: `http://localhost:${(made.server.address() as AddressInfo).port}` };
+}
+
+/** Resolves when nobody is connected, and no namespace but the default one is left. */
+const empty = (io: Server) => until(() => io.engine.clientsCount === 0 && io._nsps.size === 1);
+
+describe("the auction", () => {
+  const LAMP = "/auction/lamp";
+
+  it("keeps the highest bid when everybody has left, however long it takes to save it", async () => {
+    const { io, url } = await start("auction", (code) =>
+      code.replace(
+        "=> void database.set",
+        "=> void (await require('node:timers/promises').setTimeout(50), database).set",
+      ),
+    );
+    const first = open(url, LAMP);
+    let highest: unknown;
+    first.on("highest", (amount) => (highest = amount));
+    first.emit("bid", 10);
+    await until(() => highest === 10);
+    first.disconnect();
+    await empty(io);
+
+    expect(await next(open(url, LAMP), "highest")).to.deep.equal([10]);
+  });
+
+  it("tells each peer that it could not be loaded, and is loaded again for the next one", async () => {
+    const errors: unknown[] = [];
+    const { error } = console;
+    console.error = (err) => errors.push(err);
+    atTheEnd(() => (console.error = error));
+    const { io, url, database } = await start<{ database: Map<string, number> }>(
+      "auction",
+      (code) => `${code}\nexport { database };`,
+    );
+    database.get = () => {
+      throw new Error("no database");
+    };
+
+    const both = [open(url, LAMP), open(url, LAMP)].map(refusal);
+    for (const err of await Promise.all(both)) expect(err.message).to.equal("the auction could not be loaded");
+    await empty(io);
+    expect(String(errors[0])).to.equal("Error: no database");
+
+    database.get = () => 7;
+    expect(await next(open(url, LAMP), "highest")).to.deep.equal([7]);
+  });
+});
+
+describe("the guarded server", () => {
+  const token = (name: string) => ({ auth: { token: `token of ${name}` } });
+
+  it("lets members in, and nobody else create a namespace", async () => {
+    const { io, url } = await start("guarded");
+    expect((await refusal(open(url, CHAT))).message).to.equal("members only");
+    await empty(io);
+
+    const ada = await join(url, CHAT, token("Ada"));
+    ada.emit("message", "hello");
+    expect(await next(ada, "message")).to.deep.equal(["Ada: hello"]);
+  });
+
+  it("refuses who is banned, and who comes past io.use without ns", async () => {
+    const { url } = await start("guarded");
+    await join(url, CHAT, token("Ada"));
+    expect((await refusal(open(url, CHAT, token("Mallory")))).message).to.equal("not here");
+    const [past] = openPlain(url, [CHAT], token("Ada"));
+    expect((await refusal(past!)).message).to.equal("members only");
+  });
+
+  it("is not harmed by a message that is no text", async () => {
+    const { url } = await start("guarded");
+    const ada = await join(url, CHAT, token("Ada"));
+    ada.emit("message", { toString: null, valueOf: null });
+    ada.emit("message", "still here");
+    expect(await next(ada, "message")).to.deep.equal(["Ada: still here"]);
+  });
+
+  it("lets a page of the origin it names read its answers, and no other", async () => {
+    const { url } = await start("guarded");
+    const handshake = `${url}/socket.io/?EIO=4&transport=polling&ns=${CHAT}`;
+    const { headers } = await fetch(handshake, { headers: { Origin: "http://localhost:5173" } });
+    expect(headers.get("access-control-allow-origin")).to.equal("http://localhost:5173");
+  });
+});
+
+describe("the shop", () => {
+  it("emits from an HTTP route to the peers, and leaves nothing behind where nobody is", async () => {
+    const { io, url } = await start("shop");
+    const sell = async (item: number) =>
+      (await fetch(`${url}/category/1/item/${item}/sold`, { method: "POST" })).status;
+    const ada = await join(url, CHAT);
+    const sold = next(ada, "sold");
+    expect(await sell(2)).to.equal(204);
+    await sold;
+
+    expect(await sell(3)).to.equal(204);
+    await until(() => io._nsps.size === 2); // the default one and Ada's
+  });
+});
+
+describe("on a server of one's own", () => {
+  it("an origin check in allowRequest also holds for WebSocket", async () => {
+    const { url } = await startServer({
+      io: { allowRequest: (request, decide) => decide(null, request.headers.origin === "https://shop.example") },
+    });
+    const answer = (origin: string) => {
+      const socket = new WebSocket(`${url.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket`, { origin });
+      atTheEnd(() => socket.terminate());
+      return new Promise((resolve) => socket.on("open", () => resolve("open")).on("error", () => resolve("refused")));
+    };
+    expect(await answer("https://shop.example")).to.equal("open");
+    expect(await answer("https://evil.example")).to.equal("refused");
+  });
+
+  it("a limit for each address refuses and closes what is too much, until there is room again", async () => {
+    const { io, ee, url, namespaces } = await startServer();
+    limitEachAddress(io, ee);
+    const chat = (item: number) => `/category/1/item/${item}/chat`;
+    const sockets = await Promise.all(Array.from({ length: 50 }, (_, item) => join(url, chat(item)))); // two each
+
+    const tooMuch = open(url, chat(50), { transports: ["websocket"] });
+    expect((await refusal(tooMuch)).message).to.equal("too much from your address");
+    const hostile = new WebSocket(`${url.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket&ns=${chat(51)}`);
+    atTheEnd(() => hostile.terminate());
+    hostile.on("message", (data) => String(data).startsWith("0") && hostile.send(`40${chat(51)},`));
+    await next(hostile, "close"); // by the server, at once
+    expect(namespaces()).to.have.length(50);
+
+    sockets[0]!.disconnect();
+    await until(() => namespaces().length === 49);
+    await join(url, chat(50));
+  });
+
+  it("what io.use writes into socket.data is not in the namespace; the connection and the request are shared", async () => {
+    let first: ServerSocket | undefined;
+    const { io, ee, url } = await startServer({
+      before: (io) =>
+        io.use((socket, done) => {
+          socket.data.user = "Ada";
+          first = socket;
+          done();
+        }),
+    });
+    let creator: ServerSocket | undefined;
+    ee.on("namespace.created", (_namespace, _route, socket) => (creator = socket));
+    await join(url, CHAT, { auth: { token: 1 } });
+    const [peer] = await peersOf(io, CHAT, 1);
+
+    expect(creator).to.equal(first);
+    expect(creator!.data).to.deep.equal({ user: "Ada" });
+    expect(peer!.data).to.deep.equal({});
+    expect(peer!.conn).to.equal(first!.conn);
+    expect(peer!.request).to.equal(first!.request);
+    for (const same of ["query", "headers", "address", "auth"] as const) {
+      expect(peer!.handshake[same]).to.deep.equal(first!.handshake[same]);
+    }
+  });
+
+  it("a broadcast in the default namespace is not acknowledged by peers that the server has put there", async () => {
+    const { io, url } = await startServer();
+    const ada = await join(url, CHAT);
+    ada.on("question", (answer: (text: string) => void) => answer("here"));
+    expect(await io.of(CHAT).timeout(15_000).emitWithAck("question")).to.deep.equal(["here"]);
+    expect(await io.timeout(50).emitWithAck("question").catch(String)).to.contain("timed out");
+  });
+
+  it("the request can be dropped when the peer is in, not when it connects", async () => {
+    const { io, ee, url } = await startServer();
+    ee.on("dynamic.group.chat", (socket) => {
+      Object.assign(socket.conn, { request: null });
+      socket.on("message", (text) => socket.nsp.emit("message", text));
+    });
+    const ada = await join(url, CHAT);
+    ada.emit("message", "hello");
+    expect(await next(ada, "message")).to.deep.equal(["hello"]);
+    const [peer] = await peersOf(io, CHAT, 1);
+    expect(peer!.request).to.equal(null);
+    expect(peer!.handshake.query["ns"]).to.equal(CHAT);
+    const ownRequest = ada.io.socket("/").connect();
+    atTheEnd(() => ownRequest.disconnect());
+    await joined(ownRequest); // its own CONNECT for the default namespace is answered all the same
+
+    io.engine.on("connection", (conn) => Object.assign(conn, { request: null }));
+    expect((await refusal(open(url, "/category/1/item/3/chat"))).message).to.equal("Invalid namespace");
+  });
+});
+
+describe("a client", () => {
+  it("is asked for its token once for each connection, and keeps ns when its query is changed", async () => {
+    const tokens: unknown[] = [];
+    const { io, url } = await startServer({
+      before: (io) => io.use((socket, done) => (tokens.push(socket.handshake.auth["token"]), done())),
+    });
+    let asked = 0;
+    const ada = await join(url, CHAT, {
+      auth: (send: (auth: object) => void) => setTimeout(send, 5, { token: ++asked }),
+    });
+    ada.io.opts.query = { ...ada.io.opts.query, language: "en" };
+    ada.io.engine.close();
+    await next(ada, "connect");
+
+    expect(tokens).to.deep.equal([1, 2]);
+    const [peer] = await peersOf(io, CHAT, 1);
+    expect(peer!.handshake.auth).to.deep.equal({ token: 2 });
+    expect(peer!.handshake.query).to.include({ ns: CHAT, language: "en" });
+  });
+
+  it("that gives its handshake up on long polling leaves a connection until its ping, and no namespace", async () => {
+    const { io, url, created } = await startServer({ io: { pingInterval: 100, pingTimeout: 100 } });
+    const ended = new Promise((resolve) =>
+      io.engine.on("connection", (conn: ServerSocket["conn"]) => conn.on("close", resolve)),
+    );
+    const socket = open(url, CHAT, { transports: ["polling"] });
+    await new Promise((resolve) => setTimeout(resolve)); // now the request is on its way
+    socket.disconnect();
+
+    expect(await ended).to.equal("ping timeout");
+    expect(created).to.deep.equal([]);
+  });
+});
+
+describe("the wire", () => {
+  for (const [name, packets] of blocks("wire")) {
+    it(`is as the guide for clients shows it: ${name}`, async () => {
+      const { ee, url } = await startServer({ io: { pingInterval: 25_000, pingTimeout: 20_000 } });
+      ee.on("dynamic.group.chat", (peer) => peer.on("message", (text) => peer.nsp.emit("message", text)));
+      const [request, ...lines] = packets.split("\n").map((line) => line.split("  ") as [who: "C" | "S", what: string]);
+      const socket = new WebSocket(url.replace("http", "ws") + request![1].replace("GET ", ""));
+      atTheEnd(() => socket.terminate());
+      const heard: string[] = [];
+      socket.on("message", (data) => heard.push(String(data).replace(/"sid":"[^"]+"/, '"sid":"..."')));
+      for (const [who, what] of lines) {
+        if (who === "C") socket.send(what);
+        else {
+          await until(() => heard.length > 0);
+          expect(heard.shift()).to.equal(what);
+        }
+      }
+    });
+  }
+});
