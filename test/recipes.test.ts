@@ -1,32 +1,13 @@
 // What backend/README.md and frontend/README.md tell to do, done.
 
 import { expect } from "chai";
-import { readFileSync, writeFileSync } from "node:fs";
-import type { Server as HttpServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { join as path } from "node:path";
 import type { Server, Socket as ServerSocket } from "socket.io";
 import { WebSocket } from "ws";
 import { atTheEnd, join, joined, next, open, openPlain, peersOf, refusal, startServer, until } from "./support/harness";
 import { limitEachAddress } from "./support/limit";
-import { blocks, pasted } from "./support/readmes";
+import { blocks, startExample } from "./support/readmes";
 
 const CHAT = "/category/1/item/2/chat";
-
-/** Runs an example in this process, after `change`; what it has made is returned with its address. */
-async function start<Made>(example: string, change = (code: string) => code) {
-  const file = path(pasted(), `backend/${example}.ts`);
-  const quiet = readFileSync(file, "utf8").replace(/, \(\) => console.log\(.*\)\);$/m, ");");
-  writeFileSync(file, `${change(quiet)}\nmodule.exports = { ...module.exports, server, io, ee };\n`);
-  const made = require(file) as Made & { server: HttpServer; io: Server };
-  atTheEnd(async () => {
-    const closed = made.io.close();
-    made.server.closeAllConnections();
-    await closed;
-  });
-  if (!made.server.listening) await next(made.server, "listening");
-  return { ...made, url: `http://localhost:${(made.server.address() as AddressInfo).port}` };
-}
 
 /** Resolves when nobody is connected, and no namespace but the default one is left. */
 const empty = (io: Server) => until(() => io.engine.clientsCount === 0 && io._nsps.size === 1);
@@ -35,7 +16,7 @@ describe("the auction", () => {
   const LAMP = "/auction/lamp";
 
   it("keeps the highest bid when everybody has left, however long it takes to save it", async () => {
-    const { io, url } = await start("auction", (code) =>
+    const { io, url } = await startExample("auction", (code) =>
       code.replace(
         "=> void database.set",
         "=> void (await require('node:timers/promises').setTimeout(50), database).set",
@@ -57,7 +38,7 @@ describe("the auction", () => {
     const { error } = console;
     console.error = (err) => errors.push(err);
     atTheEnd(() => (console.error = error));
-    const { io, url, database } = await start<{ database: Map<string, number> }>(
+    const { io, url, database } = await startExample<{ database: Map<string, number> }>(
       "auction",
       (code) => `${code}\nexport { database };`,
     );
@@ -79,7 +60,7 @@ describe("the guarded server", () => {
   const token = (name: string) => ({ auth: { token: `token of ${name}` } });
 
   it("lets members in, and nobody else create a namespace", async () => {
-    const { io, url } = await start("guarded");
+    const { io, url } = await startExample("guarded");
     expect((await refusal(open(url, CHAT))).message).to.equal("members only");
     await empty(io);
 
@@ -89,7 +70,7 @@ describe("the guarded server", () => {
   });
 
   it("refuses who is banned, and who comes past io.use without ns", async () => {
-    const { url } = await start("guarded");
+    const { url } = await startExample("guarded");
     await join(url, CHAT, token("Ada"));
     expect((await refusal(open(url, CHAT, token("Mallory")))).message).to.equal("not here");
     const [past] = openPlain(url, [CHAT], token("Ada"));
@@ -97,7 +78,7 @@ describe("the guarded server", () => {
   });
 
   it("is not harmed by a message that is no text", async () => {
-    const { url } = await start("guarded");
+    const { url } = await startExample("guarded");
     const ada = await join(url, CHAT, token("Ada"));
     ada.emit("message", { toString: null, valueOf: null });
     ada.emit("message", "still here");
@@ -105,7 +86,7 @@ describe("the guarded server", () => {
   });
 
   it("lets a page of the origin it names read its answers, and no other", async () => {
-    const { url } = await start("guarded");
+    const { url } = await startExample("guarded");
     const handshake = `${url}/socket.io/?EIO=4&transport=polling&ns=${CHAT}`;
     const { headers } = await fetch(handshake, { headers: { Origin: "http://localhost:5173" } });
     expect(headers.get("access-control-allow-origin")).to.equal("http://localhost:5173");
@@ -114,7 +95,7 @@ describe("the guarded server", () => {
 
 describe("the shop", () => {
   it("emits from an HTTP route to the peers, and leaves nothing behind where nobody is", async () => {
-    const { io, url } = await start("shop");
+    const { io, url } = await startExample("shop");
     const sell = async (item: number) =>
       (await fetch(`${url}/category/1/item/${item}/sold`, { method: "POST" })).status;
     const ada = await join(url, CHAT);

@@ -1,8 +1,11 @@
 // readmes.ts: the READMEs, and the code in them.
 
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import type { Server as HttpServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join, sep } from "node:path";
+import type { Server } from "socket.io";
 import { atTheEnd } from "./harness";
 
 export const root = join(__dirname, "../..");
@@ -48,4 +51,25 @@ export function pasted(): string {
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"), "junction");
   for (const [name] of blocks("example")) writeFileSync(join(folder, name), block("example", name));
   return folder;
+}
+
+/**
+ * Runs an example of a server in this process, until the test ends.
+ *
+ * @param change - makes another version of its code
+ * @returns what it exports, its `io`, and its address
+ */
+export async function startExample<Exported = object>(name: string, change = (code: string) => code) {
+  const file = join(pasted(), `backend/${name}.ts`);
+  const quiet = readFileSync(file, "utf8").replace(/, \(\) => console.log\(.*\)\);$/m, ");");
+  writeFileSync(file, `${change(quiet)}\nexport { server, io };\n`);
+  const exported = require(file) as Exported & { server: HttpServer; io: Server };
+  const { server, io } = exported;
+  atTheEnd(async () => {
+    const closed = io.close();
+    server.closeAllConnections();
+    await closed;
+  });
+  if (!server.listening) await new Promise((resolve) => server.once("listening", resolve));
+  return { ...exported, url: `http://localhost:${(server.address() as AddressInfo).port}` };
 }
