@@ -130,6 +130,7 @@ describe("on a server of one's own", () => {
 
     const tooMuch = open(url, chat(50), { transports: ["websocket"] });
     expect((await refusal(tooMuch)).message).to.equal("too much from your address");
+    expect(tooMuch.active).to.equal(false); // it does not try again
     const hostile = new WebSocket(`${url.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket&ns=${chat(51)}`);
     atTheEnd(() => hostile.terminate());
     hostile.on("message", (data) => String(data).startsWith("0") && hostile.send(`40${chat(51)},`));
