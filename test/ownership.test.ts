@@ -162,6 +162,41 @@ describe("a namespace", () => {
     ]);
   });
 
+  it("that the application makes after a listener of namespace.created has failed has no creator either", async () => {
+    const { io, ee, url } = await startServer();
+    const failures: unknown[] = [];
+    const others = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException");
+    process.on("uncaughtException", (err) => failures.push(err.message));
+    atTheEnd(() => {
+      process.removeAllListeners("uncaughtException");
+      for (const listener of others) process.on("uncaughtException", listener);
+    });
+    ee.once("namespace.created", () => {
+      throw new Error("the application's own");
+    });
+    const peer = await join(url, CHAT); // its peer gets in all the same
+    expect(failures).to.deep.equal(["the application's own"]);
+
+    const retired = next(ee as never, "namespace.retired");
+    peer.disconnect();
+    await retired;
+    const created = next(ee as never, "namespace.created");
+    io.of(CHAT);
+    expect((await created)[2]).to.equal(undefined);
+  });
+
+  it("is handed over also when its route was deleted from the application's table meanwhile", async () => {
+    const table: Partial<{ chat: RegExp }> & Record<string, RegExp> = { chat: /^\/category\/(\d+)$/ };
+    const { ee, url } = await startServer({ routes: table });
+    const handed: unknown[] = [];
+    ee.on("dynamic.group.chat", (_socket, ...captures) => handed.push(captures));
+    await join(url, "/category/1");
+    delete table.chat;
+    await join(url, "/category/1");
+    expect(handed).to.deep.equal([["1"], ["1"]]);
+  });
+
   it("is guarded for its first peer too by what namespace.created adds at once", async () => {
     const { ee, url } = await startServer();
     ee.on("namespace.created", (namespace) => namespace.use((_socket, done) => done(new Error("closed"))));

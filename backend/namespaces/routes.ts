@@ -40,7 +40,7 @@ export function matcher(table: Routes) {
   }
 
   return (ns: string): Route | undefined => {
-    if (!/^\/./.test(ns)) return undefined; // every namespace's name begins with a slash, and `/` is the default one
+    if (!/^\/./s.test(ns)) return undefined; // every namespace's name begins with a slash, and `/` is the default one
     for (const [name, pattern] of routes) {
       const matches = ns.match(pattern);
       if (matches) return { name, captures: matches.slice(1) };
