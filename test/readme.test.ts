@@ -1,18 +1,35 @@
 // The READMEs say what the code says, and what they ask the reader to paste works.
 
 import { expect } from "chai";
-import { execFile, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { createInterface } from "node:readline";
+import { execFile } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join, sep } from "node:path";
 import { promisify } from "node:util";
+import { readConfigFile, sys } from "typescript";
+import { compile } from "./support/compiler";
+import { compiledServer, DemoProcess } from "./support/demo-server";
 import { atTheEnd } from "./support/harness";
 import { pythonOrSkip } from "./support/python";
 
 const root = join(__dirname, "..");
-const paths = ["README.md", "backend/cluster/README.md", "test/README.md", "test/bench/README.md"];
+const paths = ["README.md", ...["backend", "frontend", "test"].flatMap(readmesBelow)];
 const readmes = new Map(paths.map((path) => [path, readFileSync(join(root, path), "utf8")]));
 const all = [...readmes.values()].join("\n");
+
+function readmesBelow(folder: string): string[] {
+  const files = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" });
+  return files.filter((file) => basename(file) === "README.md").map((file) => `${folder}/${file.replaceAll(sep, "/")}`);
+}
 
 /** The fenced blocks under a comment `<!-- kind: name -->`, with the name. */
 function blocks(kind: "excerpt" | "example"): [string, string][] {
@@ -23,43 +40,26 @@ function blocks(kind: "excerpt" | "example"): [string, string][] {
 /** Code in which only words and their order count, not how it is indented or wrapped. */
 const normal = (code: string) => code.replace(/\s+/g, " ").trim();
 
-/** Writes the examples into a folder below the one that the README says, since the two have settings of their own. */
-function writeExamples(parent: "backend" | "frontend" = "backend"): string {
-  const folder = mkdtempSync(join(root, parent, ".example-"));
+const examples = blocks("example");
+
+/** Makes a project of what the README says to copy, and pastes its examples; their servers listen on free ports. */
+function pasted(): string {
+  const folder = mkdtempSync(join(tmpdir(), "first-peer-"));
   atTheEnd(() => rmSync(folder, { recursive: true }));
-  for (const [path, code] of blocks("example")) {
-    const moved = code
-      .replace('"./io-handler"', JSON.stringify(join(root, "backend/io-handler")))
-      .replace('"./client"', JSON.stringify(join(root, "frontend/client")))
-      .replace(
-        /listen\(300\d, "localhost", \(\) => console.log\(.*\)\)/,
-        'listen(0, "localhost", () => console.log(server.address()))',
-      );
-    writeFileSync(join(folder, path.split("/").at(-1)!), moved);
+  for (const part of ["tsconfig.json", "backend", "frontend/client.ts"]) {
+    cpSync(join(root, part), join(folder, part), { recursive: true });
+  }
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"), "junction");
+  for (const [path, code] of examples) {
+    const listening = /listen\(300\d, "localhost", \(\) => console.log\(.*\)\)/;
+    const free = 'listen(0, "localhost", () => console.log(JSON.stringify(server.address())))';
+    writeFileSync(join(folder, path), code.replace(listening, free));
   }
   return folder;
 }
 
-/** Runs a TypeScript file until the test ends; the lines that it prints come one by one. */
-function run(file: string) {
-  const child = spawn(process.execPath, [join(root, "node_modules/ts-node/dist/bin.js"), file], {
-    cwd: root,
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  atTheEnd(() => child.kill());
-  return createInterface(child.stdout)[Symbol.asyncIterator]();
-}
-
-/** The port in what `console.log(server.address())` prints. */
-async function portOf(lines: AsyncIterator<string>): Promise<string> {
-  for (let text = ""; ;) {
-    const line = await lines.next();
-    if (line.done) throw new Error(`no port in: ${text}`);
-    text += line.value;
-    const port = text.match(/port: (\d+)/)?.[1];
-    if (port) return port;
-  }
-}
+/** Runs a TypeScript file as the README says, until the test ends. */
+const run = (file: string) => new DemoProcess(process.execPath, [join(root, "node_modules/ts-node/dist/bin.js"), file]);
 
 describe("the READMEs", () => {
   for (const [path, code] of blocks("excerpt")) {
@@ -75,11 +75,16 @@ describe("the READMEs", () => {
 
   it("names tests that exist", async function () {
     this.timeout(60_000);
+    const folders = ["test", "test/needs-more"];
     const mocha = join(root, "node_modules/mocha/bin/mocha.js");
-    const { stdout } = await promisify(execFile)(process.execPath, [mocha, "--dry-run", "--reporter", "json"], {
-      cwd: root,
-      maxBuffer: 1e8,
-    });
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [mocha, "--dry-run", "--reporter", "json", ...folders],
+      {
+        cwd: root,
+        maxBuffer: 1e8,
+      },
+    );
     const { tests } = JSON.parse(stdout.slice(stdout.indexOf("{"))) as { tests: { title: string }[] };
     const titles = new Set(tests.map(({ title }) => title));
 
@@ -112,42 +117,35 @@ describe("the READMEs", () => {
     }
   });
 
-  it("has examples in TypeScript that compile under the project's strict settings", async () => {
-    const folder = writeExamples();
-    const config = join(folder, "tsconfig.json");
-    writeFileSync(
-      config,
-      JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions: { rootDir: root }, include: ["*.ts"] }),
-    );
-    await promisify(execFile)(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", config]).catch(
-      ({ stdout }: { stdout: string }) => expect.fail(stdout),
-    );
+  it("has examples in TypeScript that compile under the project's strict settings", function () {
+    this.timeout(60_000);
+    const files = examples.map(([path]) => path).filter((path) => path.endsWith(".ts"));
+    const { config } = readConfigFile(join(root, "tsconfig.json"), sys.readFile) as {
+      config: { compilerOptions: Record<string, unknown> };
+    };
+    expect(files).to.not.deep.equal([]);
+    expect(compile(pasted(), files, config.compilerOptions)).to.deep.equal([]);
   });
 
   it("has an auction that works as pasted", async () => {
-    const folder = writeExamples();
-    const port = await portOf(run(join(folder, "auction.ts")));
-    const bidder = join(writeExamples("frontend"), "bidder.ts");
-    writeFileSync(bidder, readFileSync(bidder, "utf8").replace("3001", port));
-    const lines = run(bidder);
+    const folder = pasted();
+    const [, port] = await run(join(folder, "backend/auction.ts")).line(/"port":(\d+)/);
+    const file = join(folder, "frontend/bidder.ts");
+    writeFileSync(file, readFileSync(file, "utf8").replace("3001", port!));
 
-    expect((await lines.next()).value).to.equal("the highest bid for the lamp is 0");
-    expect((await lines.next()).value).to.equal("the highest bid for the lamp is 10");
+    const bidder = run(file);
+    await bidder.line(/is 10$/);
+    expect(bidder.lines).to.deep.equal(["the highest bid for the lamp is 0", "the highest bid for the lamp is 10"]);
   });
 
-  it("has a client in Python that works as pasted", async function () {
-    const python = pythonOrSkip(this);
-    const folder = writeExamples();
-    const demo = spawn(process.execPath, ["-r", "ts-node/register", "backend/server.ts"], {
-      cwd: root,
-      env: { ...process.env, PORT: "0", REDIS_URL: "" },
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    atTheEnd(() => demo.kill());
-    const first = await createInterface(demo.stdout)[Symbol.asyncIterator]().next();
-    const url = String(first.value).match(/http:\S+/)![0];
+  describe("in Python", () => {
+    const start = compiledServer();
 
-    const { stdout } = await promisify(execFile)(python, [join(folder, "chat.py"), url], { timeout: 15_000 });
-    expect(stdout).to.equal("created 1\n");
+    it("has a client that works as pasted", async function () {
+      const python = pythonOrSkip(this);
+      const url = await start().url();
+      const { stdout } = await promisify(execFile)(python, [join(pasted(), "chat.py"), url], { timeout: 15_000 });
+      expect(stdout).to.equal("created 1\n");
+    });
   });
 });

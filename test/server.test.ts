@@ -1,52 +1,19 @@
 // The demo server as a user meets it: a process that is started, asked for pages, and ended.
 
 import { expect } from "chai";
-import { spawn } from "node:child_process";
 import { connect as dial, createServer, type AddressInfo } from "node:net";
-import { createInterface } from "node:readline";
-import { join as joinPath } from "node:path";
+import { DemoProcess, compiledServer } from "./support/demo-server";
 import { atTheEnd, join, next } from "./support/harness";
 
-const root = joinPath(__dirname, "..");
+const onWindows = process.platform === "win32"; // which has no signals
 
-/** Runs `backend/server.ts` in a process of its own. */
-function run(env: NodeJS.ProcessEnv) {
-  const child = spawn(process.execPath, ["-r", "ts-node/register", "backend/server.ts"], {
-    cwd: root,
-    env: { ...process.env, REDIS_URL: "", ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const lines: string[] = [];
-  const errors: string[] = [];
-  createInterface(child.stdout).on("line", (line) => lines.push(line));
-  createInterface(child.stderr).on("line", (line) => errors.push(line));
-  const ended = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)));
-  atTheEnd(() => child.exitCode === null && child.kill("SIGKILL"));
+describe("the demo server", () => {
+  const start = compiledServer();
 
-  const line = async (pattern: RegExp) => {
-    for (;;) {
-      const match = lines.map((text) => text.match(pattern)).find(Boolean);
-      if (match) return match;
-      await Promise.race([
-        next(child.stdout, "data"),
-        ended.then((code) => Promise.reject(new Error(`ended: ${code}`))),
-      ]);
-      await new Promise(setImmediate);
-    }
-  };
-  return { child, lines, errors, ended, line };
-}
-
-async function runAndListen(env: NodeJS.ProcessEnv = {}) {
-  const server = run({ PORT: "0", ...env });
-  const [, url] = await server.line(/(http:\/\/localhost:\d+)/);
-  return { ...server, url: url! };
-}
-
-describe("npm start", () => {
   it("prints its address in one line, and serves the page under its own path and each chat's", async () => {
-    const { lines, url } = await runAndListen();
-    expect(lines).to.deep.equal([`Listening on ${url}`]);
+    const server = start();
+    const url = await server.url();
+    expect(server.lines).to.deep.equal([`Listening on ${url}`]);
 
     for (const path of ["/", "/category/1/item/2/chat", "/category/one/item/2/chat"]) {
       const response = await fetch(url + path);
@@ -59,14 +26,16 @@ describe("npm start", () => {
   });
 
   it("logs when a namespace is created", async () => {
-    const { url, line } = await runAndListen();
-    await join(url, "/category/5/item/6/chat");
-    await line(/\/category\/5\/item\/6\/chat created/);
+    const server = start();
+    await join(await server.url(), "/category/5/item/6/chat");
+    await server.line(/\/category\/5\/item\/6\/chat created/);
   });
 
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    it(`${signal} closes every connection and ends the process with code 0`, async () => {
-      const { child, url, ended, errors } = await runAndListen();
+    it(`${signal} closes every connection and ends the process with code 0`, async function () {
+      if (onWindows) this.skip();
+      const server = start();
+      const url = await server.url();
       const peers = await Promise.all([
         join(url, "/category/1/item/1/chat", { transports: ["websocket"], reconnection: false }),
         join(url, "/category/1/item/1/chat", { transports: ["polling"], reconnection: false }),
@@ -76,11 +45,11 @@ describe("npm start", () => {
       await next(idle, "connect");
       const gone = peers.map((peer) => next(peer, "disconnect"));
 
-      child.kill(signal);
+      server.child.kill(signal);
 
-      expect(await ended).to.equal(0);
+      expect(await server.ended).to.equal(0);
       await Promise.all(gone);
-      expect(errors).to.deep.equal([]);
+      expect(server.errors).to.deep.equal([]);
     });
   }
 
@@ -88,11 +57,11 @@ describe("npm start", () => {
     ["a PORT that is no number", { PORT: "http" }, /^PORT .*"http"\.$/],
     ["a PORT that is too high", { PORT: "65536" }, /^PORT .*"65536"\.$/],
     ["an empty PORT", { PORT: "" }, /^PORT .*""\.$/],
-    ["a HOST that is not this machine's", { PORT: "0", HOST: "192.0.2.1" }, /^HOST "192\.0\.2\.1" /],
+    ["a HOST that is not this machine's", { HOST: "192.0.2.1" }, /^HOST "192\.0\.2\.1" /],
   ];
   for (const [what, env, sentence] of mistakes) {
     it(`${what} is one plain sentence and exit code 1`, async () => {
-      const { ended, lines, errors } = run(env);
+      const { ended, lines, errors } = start(env);
       expect(await ended).to.equal(1);
       expect(lines).to.deep.equal([]);
       expect(errors).to.have.length(1);
@@ -106,10 +75,24 @@ describe("npm start", () => {
     await next(other, "listening");
     const { port } = other.address() as AddressInfo;
 
-    const { ended, errors } = run({ PORT: String(port) });
+    const { ended, errors } = start({ PORT: String(port) });
 
     expect(await ended).to.equal(1);
     expect(errors).to.have.length(1);
     expect(errors[0]).to.match(new RegExp(`^PORT ${port} is taken`));
+  });
+});
+
+describe("npm start", () => {
+  it("runs the demo server, and passes SIGTERM on to it", async function () {
+    if (onWindows) this.skip();
+    const npm = new DemoProcess("npm", ["start", "--ignore-scripts"]); // without the build
+    const url = await npm.url();
+    expect((await fetch(url)).status).to.equal(200);
+
+    npm.child.kill("SIGTERM");
+
+    await npm.ended; // also its standard output, which the server has as well
+    expect(await fetch(url).catch(() => "nobody answers")).to.equal("nobody answers");
   });
 });

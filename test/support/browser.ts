@@ -1,28 +1,19 @@
 // browser.ts: a real browser, and people who use the demo with it.
 
-import { accessSync, constants } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
 import { chatServer } from "../../backend/server";
+import { CHROMIUM, lacks } from "./installed";
 
 /** Milliseconds that anything may take to appear. It is long, because a busy machine is slow. */
 export const WITHIN = 15_000;
 
-const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
-
 /** Says what is wrong where there is no Chromium to test with. */
-export function missingChromium(): string | undefined {
-  try {
-    accessSync(executablePath, constants.X_OK);
-    return undefined;
-  } catch {
-    return `there is no Chromium at ${executablePath}; set CHROMIUM to the path of one`;
-  }
-}
+export const missingChromium = () => lacks("Chromium");
 
 export function openBrowser(): Promise<Browser> {
   return chromium.launch({
-    executablePath,
+    executablePath: CHROMIUM,
     args: [
       "--no-sandbox",
       "--disable-gpu",

@@ -1,15 +1,13 @@
 // redis.ts: a real redis-server of the test's own, and what stands between machines.
 
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { createClient } from "redis";
 import { pause } from "./harness";
+import { lacks } from "./installed";
 
-/** Whether a redis-server can be started here, and what to say if not. */
-export function lacksRedis(): string | undefined {
-  const { error } = spawnSync("redis-server", ["--version"]);
-  return error && `redis-server cannot be started (${error.message}); install Redis 7 or later to test the cluster`;
-}
+/** Says what is wrong where no redis-server can be started. */
+export const lacksRedis = () => lacks("Redis");
 
 /** A redis-server on a free port of the loopback, which keeps nothing on disk. */
 export class RedisServer {

@@ -8,13 +8,17 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
-import { atTheEnd } from "./support/harness";
+import { compile } from "../support/compiler";
+import { atTheEnd } from "../support/harness";
 
-const root = join(__dirname, "..");
+const root = join(__dirname, "../..");
 const { name, version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
   name: string;
   version: string;
 };
+
+/** Settings of an application that wants to know every mistake. */
+const strict = { strict: true, target: "es2022", types: ["node"] };
 
 /** The values of `type` in package.json: which kind of module an application is made of. */
 const kinds = ["commonjs", "module"];
@@ -60,14 +64,6 @@ describe("the package", function () {
       throw new Error(`${message}\n${stdout}`);
     }
   }
-
-  /** Compiles files of the application under strict settings, the package's declarations included. */
-  const compile = (...args: string[]) =>
-    run(process.execPath, [
-      join(root, "node_modules/typescript/bin/tsc"),
-      ..."--ignoreConfig --strict --target es2022 --types node".split(" "),
-      ...args,
-    ]);
 
   /** Runs a compiled file of the application until the test ends; the lines that it prints come one by one. */
   function start(...args: string[]) {
@@ -119,6 +115,7 @@ describe("the package", function () {
     expect(files.map((file) => relative(folder, join(file.parentPath, file.name)))).to.have.members([
       "README.md",
       "package.json",
+      "client/package.json",
       ...["io-handler.js", "io-handler.d.ts", "package/index.mjs", "package/index.d.mts"].map(
         (file) => `dist/backend/${file}`,
       ),
@@ -134,7 +131,8 @@ describe("the package", function () {
 
   it("compiles in CommonJS and in ES modules as Node.js has them, and the README's auction then runs in both", async () => {
     const files = ["auction.ts", "bidder.ts", "typed.ts"];
-    await compile("--module", "nodenext", ...kinds.flatMap((kind) => files.map((file) => join(kind, file))));
+    const both = kinds.flatMap((kind) => files.map((file) => join(kind, file)));
+    expect(compile(app, both, { ...strict, module: "nodenext" })).to.deep.equal([]);
 
     for (const kind of kinds) {
       const { value } = await start(`${kind}/auction.js`).next();
@@ -146,18 +144,31 @@ describe("the package", function () {
     }
   });
 
-  it("has its types where bundlers look for them", async () => {
-    await compile("--noEmit", "--module", "esnext", "--moduleResolution", "bundler", "module/typed.ts");
+  it("has its types where bundlers look for them", () => {
+    const bundler = { ...strict, noEmit: true, module: "esnext", moduleResolution: "bundler" };
+    expect(compile(app, ["module/typed.ts"], bundler)).to.deep.equal([]);
   });
 
-  it("has its types where TypeScript looked before it knew `exports`", async () => {
-    const older = ["--module", "commonjs", "--moduleResolution", "node10", "--ignoreDeprecations", "6.0"];
-    await compile("--noEmit", ...older, "commonjs/typed.ts");
+  it("has its types where TypeScript looked before it knew `exports`", () => {
+    const older = {
+      ...strict,
+      noEmit: true,
+      module: "commonjs",
+      moduleResolution: "node10",
+      ignoreDeprecations: "6.0",
+    };
+    expect(compile(app, ["commonjs/typed.ts"], older)).to.deep.equal([]);
   });
 
   it("can be required in plain JavaScript", async () => {
     const script = `console.log(require("${name}").default.name, require("${name}/client").connect.name)`;
     expect(await run(process.execPath, ["--eval", script])).to.equal("ioHandler connect\n");
+  });
+
+  it("is found by bundlers that know no `exports`, since its files lie where they look", () => {
+    const folder = JSON.stringify(join(app, "node_modules", name)); // a path, for which Node.js reads no `exports` either
+    const script = `console.log(require(${folder}).default.name, require(${folder} + "/client").connect.name)`;
+    return run(process.execPath, ["--eval", script]).then((names) => expect(names).to.equal("ioHandler connect\n"));
   });
 
   it("has a client that a page can take: an ES module that imports socket.io-client alone", async () => {

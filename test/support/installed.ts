@@ -1,0 +1,48 @@
+// installed.ts: the programs that some tests need, where they are, and what happens where one is missing.
+
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import type { Context } from "mocha";
+
+export const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+export const PYTHON = process.env["PYTHON"] ?? "/usr/bin/python3";
+
+const succeeds = (program: string, ...args: string[]) => spawnSync(program, args, { stdio: "ignore" }).status === 0;
+
+/** How to find out whether a program is there, and what to say where it is not. */
+const programs = {
+  Chromium: {
+    found: () => existsSync(CHROMIUM),
+    otherwise: `there is no Chromium at ${CHROMIUM}; set CHROMIUM to the path of one`,
+  },
+  Redis: {
+    found: () => succeeds("redis-server", "--version"),
+    otherwise: "there is no redis-server; install Redis 7 or later",
+  },
+  Python: {
+    found: () => succeeds(PYTHON, "-c", "import requests, socketio, websocket"),
+    otherwise: `${PYTHON} has no python-socketio with requests and websocket-client; install them, or set PYTHON`,
+  },
+};
+
+export type Program = keyof typeof programs;
+export const allPrograms = Object.keys(programs) as Program[];
+
+/** Says what is wrong where a program is missing. */
+export function lacks(program: Program): string | undefined {
+  const { found, otherwise } = programs[program];
+  return found() ? undefined : otherwise;
+}
+
+/**
+ * Skips the test where a program is missing, or the whole suite if it is called in its `before`.
+ *
+ * @throws Error instead where `CI` is set
+ */
+export function needs(test: Context, program: Program): void {
+  const reason = lacks(program);
+  if (!reason) return;
+  if (process.env["CI"]) throw new Error(reason);
+  console.log(`      skipped: ${reason}`);
+  test.skip();
+}
