@@ -42,6 +42,7 @@ function showTitle(): void {
   document.title = `${title} · First peer`;
   secondTab.href = ns;
   copy.hidden = secondTab.hidden = !isChat;
+  if (!isChat) find("leave", HTMLElement).textContent = "All namespaces";
   copy.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(location.origin + ns);

@@ -21,6 +21,7 @@ find("join", HTMLFormElement).addEventListener("submit", (event) => {
 
 followLobby({ show, lost });
 setInterval(() => {
+  if (list.inert) return; // nobody knows
   for (const { row, namespace } of rows.values()) if (namespace.peers === 0) fill(row, namespace); // the countdown
 }, 1000);
 

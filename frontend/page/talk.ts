@@ -11,6 +11,7 @@ import { count, find, lengthOf, make } from "./dom.js";
 
 const ANSWER_TIMEOUT = 5000; // milliseconds to wait for the answer to a message
 const NEAR = 200; // characters: from here on, the page says how many are left
+const MOST_NAMES = 12; // that are shown; of all others only their number
 const MOST_LINES = 1000; // older ones are removed, or a page that stays open for days would fill up
 
 const chat = find("chat", HTMLElement);
@@ -48,11 +49,11 @@ export function showState(state: "connecting" | "connected" | "reconnecting" | "
 export function showPeople({ peers: all, names }: Presence, self: string): void {
   const others = [...names];
   if (others.includes(self)) others.splice(others.indexOf(self), 1);
-  const listed = [`${self} (you)`, ...others];
+  const listed = [`${self} (you)`, ...others].slice(0, MOST_NAMES);
   const more = all - listed.length;
 
   peers.textContent = `${count(all, "person", "people")} here`;
-  people.textContent = listed.join(", ") + (more > 0 ? ` and ${count(more, "other")}` : "");
+  people.textContent = listed.join(", ") + (more > 0 ? ` and ${more.toLocaleString("en")} more` : "");
 }
 
 /** Shows what is said, and sends what is written. */

@@ -21,7 +21,7 @@ const openSecond = placeFor("Ben", "second");
 find("ns", HTMLElement).textContent = ns;
 openFirst();
 setInterval(showCountdown, 1000);
-followLobby({ show, lost: (reason) => showLife("lost", reason) }, ns);
+followLobby({ show, lost }, ns);
 
 function show([namespace]: Living[]): void {
   living = namespace;
@@ -37,6 +37,12 @@ function show([namespace]: Living[]): void {
     bothOpened = true;
     openSecond();
   }
+}
+
+function lost(reason: string): void {
+  living = undefined; // as far as this page knows
+  showLife("lost", reason);
+  showCountdown();
 }
 
 function showLife(state: string, text: string): void {

@@ -3,7 +3,7 @@
 import { accessSync, constants } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { expect } from "chai";
-import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+import { chromium, type Browser, type BrowserContextOptions, type FrameLocator, type Page } from "playwright-core";
 import { chatServer } from "../../backend/server";
 
 /** Milliseconds that anything may take to appear. It is long, because a busy machine is slow. */
@@ -65,6 +65,11 @@ export interface Person {
   page: Page;
   /** Errors on the console or in scripts, and requests to other servers. There must be none. */
   problems: string[];
+}
+
+/** A page, or a frame in one. */
+interface Window {
+  page: Pick<Page & FrameLocator, "getByLabel" | "getByRole">;
 }
 
 export async function newPerson(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Person> {
@@ -156,7 +161,7 @@ export async function join({ page }: Person, path: string, name: string): Promis
 }
 
 /** Writes a message and sends it with Enter. */
-export async function say({ page }: Person, text: string): Promise<void> {
+export async function say({ page }: Window, text: string): Promise<void> {
   await page.getByLabel("Message", { exact: true }).fill(text);
   await page.getByLabel("Message", { exact: true }).press("Enter");
 }
@@ -167,7 +172,7 @@ export function sees({ page }: Person, text: string | RegExp): Promise<void> {
 }
 
 /** Waits until a message is in the chat. */
-export function heard({ page }: Person, from: string, text: string): Promise<void> {
+export function heard({ page }: Window, from: string, text: string): Promise<void> {
   const message = page.getByRole("log").locator(".message").filter({ hasText: from });
   return message.getByText(text, { exact: true }).first().waitFor();
 }
