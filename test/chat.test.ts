@@ -53,13 +53,18 @@ onEachTransport("the chat", (transports) => {
   });
 
   it("tells who created it once, and not again when that peer leaves and joins on the same connection", async () => {
-    const { url } = await startChat();
+    const { io, url } = await startChat();
     const [peer] = openPlain(url, [CHAT, "/"], { transports, query: { ns: CHAT } }); // `/` keeps the connection open
     const created: boolean[] = [];
     peer!.on("topic", (topic: Topic) => created.push(topic.created));
     await next(peer!, "topic");
-    peer!.disconnect().connect();
+    const connection = () => [...io.of(CHAT).sockets.values()].map(({ conn }) => conn)[0];
+    const before = connection();
+    peer!.disconnect();
+    await until(() => io.of(CHAT).sockets.size === 0); // or Socket.IO would close the connection
+    peer!.connect();
     await next(peer!, "topic");
+    expect(connection()).to.equal(before);
     expect(created).to.deep.equal([true, false]);
   });
 
