@@ -47,7 +47,7 @@ describeInBrowser("the landing page", (stage) => {
     const visitor = await stage.person();
     const names = [10, 2, 1].map((item) => `/category/3/item/${item}/chat`);
     await stage.stop();
-    await stage.startAgain({ comeBackWithin: WITHIN });
+    await stage.startAgain({ comeBackWithin: 10 * WITHIN });
     await visitor.page.goto("/");
     for (const [i, name] of names.entries()) {
       stage.demo.io.of(name);
@@ -61,7 +61,7 @@ describeInBrowser("the landing page", (stage) => {
   it("shows 30 namespaces at a glance, and of 1,000 the first hundred", async () => {
     const visitor = await stage.person({ viewport: { width: 1280, height: 800 } });
     await stage.stop();
-    await stage.startAgain({ comeBackWithin: 2 * WITHIN });
+    await stage.startAgain({ comeBackWithin: 10 * WITHIN });
     for (let i = 1; i <= 30; i++) stage.demo.io.of(`/category/1/item/${i}/chat`);
     await visitor.page.goto("/");
     await sees(visitor, "30 namespaces now");

@@ -4,6 +4,7 @@ import { source as axe, type AxeResults } from "axe-core";
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
 import { describeInBrowser, forgive, heard, join, messageField, say, sees, WITHIN } from "./support/browser";
+import { open } from "./support/harness";
 
 const chat = "/category/1/item/2/chat";
 const noChat = "/category/a/item/2/chat"; // no route matches it
@@ -19,7 +20,7 @@ describeInBrowser("the look of the pages", (stage) => {
       };
       const [ada, visitor] = [await stage.person({ colorScheme }), await stage.person({ colorScheme })];
       await stage.stop();
-      await stage.startAgain({ comeBackWithin: WITHIN });
+      await stage.startAgain({ comeBackWithin: 10 * WITHIN });
 
       await ada.page.goto(chat);
       await ada.page.getByLabel("Your name").waitFor();
@@ -121,8 +122,9 @@ describeInBrowser("the look of the pages", (stage) => {
       }
     };
 
+    open(stage.demo.url, "/category/123456789/item/123456789/chat"); // somebody who stays
     await join(ada, "/category/123456789/item/123456789/chat", name);
-    await sees(ada, "You created this namespace");
+    await sees(ada, /^You (created|found) this namespace/);
     await say(ada, "x".repeat(200));
     await heard(ada, name, "x".repeat(200));
     await ada.page.getByText("The call behind it").click();

@@ -44,6 +44,7 @@ export function handlerBlock(): string | undefined {
   const file = join(root, "backend/io-handler.ts");
   if (!existsSync(file)) return undefined;
 
-  const [block] = readFileSync(file, "utf8").match(/^ *io\.on\("connection", \(socket\) => \{\n[^]*?^  \}\);$/m) ?? [];
-  return block?.replace(/^  /gm, "");
+  const source = readFileSync(file, "utf8");
+  const [block, indent] = source.match(/^( *)io\.on\("connection", \(socket\) => \{\n[^]*?^\1\}\);$/m) ?? [];
+  return block?.replaceAll(`\n${indent}`, "\n").trimStart();
 }

@@ -10,7 +10,7 @@ const QUESTION = "namespacesCreated.has(ns)";
 const CREATION = "io.of(ns)";
 
 /** The line that decided about a peer, which is marked, and what some lines did for it. */
-export const marks: Record<Exclude<Result, "lost">, { line: string; notes: Record<string, string> }> = {
+const marks: Record<Exclude<Result, "lost">, { line: string; notes: Record<string, string> }> = {
   created: { line: CREATION, notes: { [QUESTION]: "true: it is not there", [CREATION]: "creates the namespace" } },
   found: { line: QUESTION, notes: { [QUESTION]: "false: it is there", [CREATION]: "skipped" } },
   refused: { line: MISS, notes: { [MISS]: "refuses the peer" } },
@@ -35,16 +35,13 @@ export async function drawHandler(code: HTMLElement, result: Result, part: "all"
   const { line, notes } = marks[result];
   const marked = lines.findIndex((text) => text.includes(line));
   const question = lines.findIndex((text) => text.includes(QUESTION));
-  const shown =
-    part === "all"
-      ? [...lines.keys()]
-      : withoutComments(lines, [question, ...bodyOf(lines, question), endOf(lines, question)]);
+  const shown = part === "all" ? [...lines.keys()] : codeOf(lines, question);
   const indent = indentOf(lines[shown[0] ?? 0] ?? "");
 
   code.replaceChildren(
     ...shown.map((i) => {
       const text = (lines[i] ?? "").slice(indent);
-      const note = Object.entries(notes).find(([part]) => text.includes(part))?.[1];
+      const note = i === marked ? notes[line] : Object.entries(notes).find(([part]) => text.includes(part))?.[1];
       const state = i === marked ? "marked" : isSkipped(lines, i, marked) ? "skipped" : "";
       return make(
         "span",
@@ -59,9 +56,18 @@ export async function drawHandler(code: HTMLElement, result: Result, part: "all"
 /** Whether a line did not run: it is in an `if` that the marked line is not in, or it comes after a refusal. */
 function isSkipped(lines: string[], i: number, marked: number): boolean {
   const inIf = lines.findIndex((line, start) => /^\s*if \(.*\{$/.test(line) && bodyOf(lines, start).includes(i));
-  const refused = (lines[marked] ?? "").includes(MISS);
-  const last = i === lines.length - 1; // the end of the block
-  return (inIf >= 0 && !bodyOf(lines, inIf).includes(marked)) || (refused && i > marked + 1 && !last);
+  if (inIf >= 0 && !bodyOf(lines, inIf).includes(marked)) return true;
+
+  const refused = lines[marked]?.includes(MISS) ?? false;
+  const closesIt = i === marked + 1 && isClosing(lines[i]);
+  return refused && i > marked && !closesIt && i < lines.length - 1; // the last one ends the block
+}
+
+/** The numbers of the lines of this `if`, without comments. */
+function codeOf(lines: string[], start: number): number[] {
+  const end = endOf(lines, start);
+  const numbers = [start, ...bodyOf(lines, start), ...(isClosing(lines[end]) ? [end] : [])];
+  return numbers.filter((i) => !/^\s*\/\//.test(lines[i] ?? ""));
 }
 
 /** The numbers of the lines in the block that this line begins. */
@@ -76,8 +82,8 @@ function endOf(lines: string[], start: number): number {
   return end < 0 ? lines.length : end;
 }
 
-function withoutComments(lines: string[], numbers: number[]): number[] {
-  return numbers.filter((i) => !/^\s*\/\//.test(lines[i] ?? ""));
+function isClosing(line: string | undefined): boolean {
+  return line?.trim() === "}";
 }
 
 function indentOf(line: string): number {
