@@ -107,8 +107,9 @@ it("others hear of a peer before they hear from it, and last that it has left, h
   const { io, ee, url } = await startServer();
   let counted: (peers: number) => void = () => {};
   const counts = [1, new Promise<number>((resolve) => (counted = resolve)), 1];
+  const askAll = async () => [{ peers: await counts.shift()!, names: [] }];
   ee.on("dynamic.group.chat", (socket, categoryId, itemId) => {
-    void chat(socket, { categoryId, itemId, created: false }, () => counts.shift()!);
+    void chat(socket, { categoryId, itemId }, askAll);
   });
   const ann = await Peer.join({ url }, "ann");
   const bob = open(url, CHAT, { transports: ["websocket"] });
@@ -245,18 +246,19 @@ describe("a cluster", () => {
 
   it("tells a landing page of its own node alone", async () => {
     const [a, b] = [await startNode(redis), await startNode(redis)];
+    const listed = ({ heard }: Peer) =>
+      (heard.at(-1)![1]["first"] as { name: string; peers: number }[]).map(({ name, peers }) => `${name} ${peers}`);
     const [pageA, pageB] = [io(`${a.url}/lobby`), io(`${b.url}/lobby`)].map((socket) => {
       atTheEnd(() => socket.disconnect());
+      socket.on("namespaces", (_list, taken: () => void) => taken());
       return new Peer(socket);
     }) as [Peer, Peer];
     await Promise.all([pageA.hears("namespaces"), pageB.hears("namespaces")]);
 
     await Peer.join(a, "ann");
     await Peer.join(b, "bob", { to: "/category/1/item/3/chat" });
-    await pageA.hears("changed", { name: CHAT, peers: 1 });
-    await pageB.hears("changed", { peers: 1 });
-    await pause(50);
-    expect(pageB.heard.filter(([, { name }]) => name === CHAT)).to.deep.equal([]);
+    await eventually(async () => expect(listed(pageA)).to.deep.equal([`${CHAT} 1`]));
+    await eventually(async () => expect(listed(pageB)).to.deep.equal(["/category/1/item/3/chat 1"]));
   });
 
   it("lets a node go when its last peer has left, and nobody elsewhere notices", async () => {

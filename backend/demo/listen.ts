@@ -26,13 +26,14 @@ export async function joinCluster(): Promise<Cluster | undefined> {
 
 /**
  * Listens on `HOST` (`localhost` by default) and `PORT` (3000 by default, 0 picks a free one), prints the address, and
- * closes every connection on SIGINT or SIGTERM. What is wrong with the two variables is one sentence on standard
+ * closes every connection on SIGINT or SIGTERM. Where one of the two is wrong, that is one sentence on standard
  * error, and exit code 1.
  *
  * @param cluster - left at the end, when the peers' last words have been sent to the other nodes
  */
 export function listen(server: HttpServer, io: Server, cluster?: Cluster): void {
-  const { HOST: host = "localhost", PORT: port = "3000" } = process.env;
+  const { PORT: port = "3000" } = process.env;
+  const host = process.env["HOST"] || "localhost"; // also where it is empty, which to Node.js means every interface
 
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65535) {
     return fail(`PORT must be a whole number from 0 to 65535, not "${port}".`);
@@ -41,9 +42,9 @@ export function listen(server: HttpServer, io: Server, cluster?: Cluster): void 
   server.on("error", ({ code, message }: NodeJS.ErrnoException) => {
     const reasons: Record<string, string> = {
       EADDRINUSE: `PORT ${port} is taken; choose another, for example PORT=${Number(port) + 1}.`,
-      EACCES: `PORT ${port} needs rights that this user has not; choose one above 1023.`,
-      ENOTFOUND: `HOST "${host}" is no name or address of this machine.`,
-      EADDRNOTAVAIL: `HOST "${host}" is no name or address of this machine.`,
+      EACCES: `You are not allowed to use PORT ${port}; choose one above 1023.`,
+      ENOTFOUND: `HOST "${host}" is not a name or an address of this machine.`,
+      EADDRNOTAVAIL: `HOST "${host}" is not a name or an address of this machine.`,
     };
     fail(reasons[code ?? ""] ?? `The server cannot listen on HOST "${host}" and PORT ${port}: ${message}.`);
   });
