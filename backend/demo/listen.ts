@@ -54,13 +54,19 @@ export function listen(server: HttpServer, io: Server, cluster?: Cluster): void 
     console.log(`Listening on http://${name}:${(server.address() as AddressInfo).port}`);
   });
 
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => {
-      setTimeout(() => process.exit(0), CLOSE_WITHIN); // for a peer that went away without a word
-      void io.close(() => void Promise.resolve(cluster?.close()).then(() => process.exit(0)));
-      server.closeAllConnections(); // also those that speak no Socket.IO
-    });
-  }
+  let ending = false;
+  const end = () => {
+    if (ending) return; // Ctrl-C comes twice: from the terminal, and from npm
+    ending = true;
+    setTimeout(() => process.exit(0), CLOSE_WITHIN); // for a peer that went away without a word
+    void io.close(() => void Promise.resolve(cluster?.close()).then(() => process.exit(0)));
+    server.closeAllConnections(); // also those that speak no Socket.IO
+  };
+  process.on("SIGINT", end).on("SIGTERM", end);
+
+  // The shell in which npm runs this may end at a signal and not pass it on. Then this process gets another parent.
+  const { ppid } = process;
+  if (process.env["npm_lifecycle_event"]) setInterval(() => process.ppid !== ppid && end(), 200).unref();
 }
 
 function fail(sentence: string): void {
