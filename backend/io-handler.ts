@@ -57,7 +57,8 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
     }
 
     if (!namespacesCreated.has(ns)) {
-      creators.set(ns, socket); // the first peer: its handshake creates the namespace
+      // the first peer: its handshake creates the namespace
+      creators.set(ns, socket);
       io.of(ns);
     }
     return undefined;
