@@ -21,7 +21,7 @@ const page = join(__dirname, "../frontend/page");
  * @param comeBackWithin - see {@link COME_BACK_WITHIN}
  * @param cluster - what this server is a node of; its peers cannot come back to what they missed
  */
-export function chatServer(comeBackWithin = COME_BACK_WITHIN, cluster?: Cluster) {
+export function chatServer(comeBackWithin = COME_BACK_WITHIN, cluster?: Cluster<number>) {
   const app = express();
   const server = createServer(app);
   const io = new Server(server, {
@@ -29,8 +29,9 @@ export function chatServer(comeBackWithin = COME_BACK_WITHIN, cluster?: Cluster)
   });
 
   // we attach the connection listeners of io-handler
-  const ee = ioHandler(io, { retireAfter: cluster ? 0 : comeBackWithin });
-  cluster?.serve(io, ee);
+  const ee = ioHandler(io, { retireAfter: comeBackWithin });
+  cluster?.serve(io, ee, (namespace) => namespace.sockets.size);
+  const countPeers = cluster && (async (namespace: Namespace) => sum(await cluster.askAll(namespace)));
   const creators = new WeakMap<Namespace, Socket["conn"]>(); // the connection that has created each
 
   ee.on("namespace.created", (namespace, _route, creator) => {
@@ -38,7 +39,7 @@ export function chatServer(comeBackWithin = COME_BACK_WITHIN, cluster?: Cluster)
   });
   ee.on("dynamic.group.chat", (socket, categoryId, itemId) => {
     const created = creators.get(socket.nsp) === socket.conn && creators.delete(socket.nsp); // told once
-    void chat(socket, { categoryId, itemId, created }, cluster?.countPeers);
+    void chat(socket, { categoryId, itemId, created }, countPeers);
   });
   lobby(io, ee);
 
@@ -55,8 +56,10 @@ export function chatServer(comeBackWithin = COME_BACK_WITHIN, cluster?: Cluster)
   return { server, io, ee };
 }
 
+const sum = (numbers: number[]) => numbers.reduce((total, n) => total + n, 0);
+
 async function main() {
-  const cluster = await joinCluster();
+  const cluster = await joinCluster<number>();
   const { server, io, ee } = chatServer(COME_BACK_WITHIN, cluster);
 
   ee.on("namespace.created", ({ name }) => console.log(`${name} created`));
