@@ -50,6 +50,34 @@ export class RedisCluster {
     return server;
   }
 
+  /** Starts one more master, which has no slots yet. */
+  async join(): Promise<RedisServer> {
+    const server = await this.add();
+    await run("redis-cli", ["--cluster", "add-node", `127.0.0.1:${server.port}`, `127.0.0.1:${this.servers[0]!.port}`]);
+    const { id } = await server.info();
+    for (const { port } of this.servers) {
+      const nodes = () => run("redis-cli", ["-p", `${port}`, "cluster", "nodes"]);
+      await untilTrue(async () => (await nodes()).stdout.includes(id));
+    }
+    return server;
+  }
+
+  async replicaOf(master: RedisServer): Promise<RedisServer> {
+    const { id } = await master.info();
+    for (const server of this.servers) if ((await server.info()).masterId === id) return server;
+    throw new Error("it has no replica");
+  }
+
+  /** Makes a replica the master, as an operator would; resolves when all servers know. */
+  async promote(replica: RedisServer): Promise<void> {
+    await untilTrue(() => replica.isCopied());
+    const { masterId } = await replica.info();
+    await replica.ask(["CLUSTER", "FAILOVER"]);
+    const old = () => run("redis-cli", ["-p", `${replica.port}`, "cluster", "nodes"]);
+    await untilTrue(async () => (await replica.info()).slots.length > 0);
+    await untilTrue(async () => new RegExp(`^${masterId} .*slave`, "m").test((await old()).stdout));
+  }
+
   /** The server that has a channel now. */
   async ownerOf(channel: string): Promise<RedisServer> {
     const { slot } = await this.servers.find(({ runs }) => runs)!.info(channel);

@@ -74,7 +74,7 @@ export class RedisServer {
     return this.process?.exitCode === null && this.process.signalCode === null;
   }
 
-  /** What this server of a Redis Cluster knows: its id, whether all is well, its slots, and the slot of a channel. */
+  /** What this server of a Redis Cluster knows: its id, its master's, whether all is well, its slots, and the slot of a channel. */
   async info(channel = "") {
     const id = (await this.ask(["CLUSTER", "MYID"])) as string;
     const state = /cluster_state:(\w+)/.exec((await this.ask(["CLUSTER", "INFO"])) as string)?.[1];
@@ -84,6 +84,7 @@ export class RedisServer {
     return {
       id,
       state,
+      masterId: /myself,slave (\w+)/.exec(nodes)?.[1],
       slots: slots.map(([from = 0, to = from]) => [from, to] as const),
       slot: (await this.ask(["CLUSTER", "KEYSLOT", channel])) as number,
     };
