@@ -32,27 +32,28 @@ describe("a cluster", () => {
       await ann.hears("message", { text: "where is bob?" });
     });
 
-    it("a node that hangs: the others count their own peers, until it answers or is gone", async () => {
-      const a = await startNode(redis);
+    it("a node that hangs costs the others its own peers in the count and nobody else's, until it is gone", async () => {
+      const [a, c] = [await startNode(redis), await startNode(redis)];
       const ann = await Peer.join(a, "ann");
+      await Peer.join(c, "cleo");
       const b = await spawnListening({ REDIS_URL: redis.url });
       await Peer.join(b, "bob", { reconnection: false });
-      expect(await ann.hears("joined")).to.include({ peers: 2 });
+      expect(await ann.hears("joined", { name: "bob" })).to.include({ peers: 3 });
 
       b.child.kill("SIGSTOP");
       const since = Date.now();
       const al = await Peer.join(a, "al");
-      expect(await al.hears("topic")).to.include({ peers: 2 });
+      expect(await al.hears("topic")).to.include({ peers: 3 });
       expect(Date.now() - since).to.be.below(4500); // Socket.IO itself would wait for 5 s
       b.child.kill("SIGCONT");
       const amy = await Peer.join(a, "amy");
-      expect(await amy.hears("topic")).to.include({ peers: 4 });
+      expect(await amy.hears("topic")).to.include({ peers: 5 });
       b.child.kill("SIGSTOP");
       b.child.kill("SIGKILL");
       await b.ended;
-      await eventually(async () => expect(await redis.subscribers(channelOf(CHAT))).to.equal(1));
+      await eventually(async () => expect(await redis.subscribers(channelOf(CHAT))).to.equal(2));
       const eve = await Peer.join(a, "eve");
-      expect(await eve.hears("topic")).to.include({ peers: 4 });
+      expect(await eve.hears("topic")).to.include({ peers: 5 });
     });
 
     it("SIGTERM ends a node with code 0, and the others hear that its peers have left", async () => {
