@@ -19,7 +19,7 @@ describe("a cluster", () => {
     async function startFarNode() {
       const far = await forward([redis.port], FAR);
       atTheEnd(far.close);
-      return startNode({ url: `redis://127.0.0.1:${far.port}` });
+      return startNode({ url: `redis://127.0.0.1:${far.port}` }, 1500); // so that answers can arrive
     }
 
     it("a peer hears everything that is said after it has joined", async () => {

@@ -24,16 +24,11 @@ export class Cluster<T = unknown> {
   private readonly here = new Map<string, Namespace>();
   private readonly asking = new Set<Promise<T[]>>();
   private readonly questions = new Map<number, (answer: T) => void>();
-  private readonly answersTo = channelOf(`/#${randomUUID()}`);
+  private readonly id = randomUUID();
   private asked = 0;
   private answer: ((namespace: Namespace) => T) | undefined;
 
-  private constructor(private readonly channels: Channels) {
-    channels.sSubscribe(this.answersTo, (message) => {
-      const [id, answer] = JSON.parse(String(message)) as [number, T];
-      this.questions.get(id)?.(answer);
-    });
-  }
+  private constructor(private readonly channels: Channels) {}
 
   /**
    * @param url - the address of a Redis server, or of any node of a Redis Cluster: `redis://[[user]:password@]host[:port]`
@@ -63,7 +58,7 @@ export class Cluster<T = unknown> {
       .on("namespace.created", (namespace) => {
         const { name } = namespace;
         this.here.set(name, namespace);
-        this.channels.sSubscribe(questionsIn(name), (message) => this.onQuestion(namespace, String(message)));
+        this.channels.sSubscribe(questionsIn(name), (message) => this.onMessage(namespace, String(message)));
         // Whoever is in a namespace hears everything: nobody is let in before Redis knows that this node listens.
         namespace.use(async (_socket, next) => {
           await within(WAIT, this.channels.settled(channelOf(name))).catch(() => {});
@@ -91,7 +86,7 @@ export class Cluster<T = unknown> {
         answers.push(answer);
         count(-1);
       });
-      void this.channels.publish(questionsIn(name), JSON.stringify([id, this.answersTo])).then(count);
+      void this.channels.publish(questionsIn(name), JSON.stringify([this.id, id])).then(count);
     });
     const asked = within(WAIT, all)
       .catch(() => {}) // a node hangs
@@ -111,11 +106,14 @@ export class Cluster<T = unknown> {
   }
 
   // Not `serverSideEmitWithAck`: it waits for processes that have the namespace and do not answer, such as a job that only
-  // emits, its answers come all or not at all, and none after the namespace was retired.
-  private onQuestion(namespace: Namespace, question: string): void {
-    const [id, to] = JSON.parse(question) as [number, string];
-    if (to !== this.answersTo) void this.channels.publish(to, JSON.stringify([id, this.answer!(namespace)]));
+  // emits, and its answers come all or not at all. Questions and answers share a channel, which is lost or there as one.
+  private onMessage(namespace: Namespace, message: string): void {
+    const [asker, id, ...answers] = JSON.parse(message) as [asker: string, id: number, answer?: T];
+    if (asker === this.id) for (const answer of answers) this.questions.get(id)?.(answer as T);
+    else if (answers.length === 0)
+      void this.channels.publish(questionsIn(namespace.name), JSON.stringify([asker, id, this.answer!(namespace)]));
   }
 }
 
-const questionsIn = (name: string) => `${channelOf(name)}questions#`;
+/** In Redis, it is in the same slot as the channel of the messages: that has the part in braces as its name. */
+const questionsIn = (name: string) => `socket.io#{${channelOf(name)}}`;

@@ -76,10 +76,10 @@ export class Peer {
   }
 }
 
-/** A node in this process. */
-export async function startNode({ url: redisUrl }: { url: string }) {
+/** A node in this process, whose namespaces are retired after so many milliseconds. */
+export async function startNode({ url: redisUrl }: { url: string }, retireAfter = RETIRE_AFTER) {
   const cluster = await Cluster.join<number>(redisUrl);
-  const { server, io, ee } = chatServer(RETIRE_AFTER, cluster);
+  const { server, io, ee } = chatServer(retireAfter, cluster);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };
   let closing: Promise<void> | undefined;
