@@ -61,7 +61,8 @@ export class Cluster<T = unknown> {
         this.channels.sSubscribe(questionsIn(name), (message) => this.onMessage(namespace, String(message)));
         // Whoever is in a namespace hears everything: nobody is let in before Redis knows that this node listens.
         namespace.use(async (_socket, next) => {
-          await within(WAIT, this.channels.settled(channelOf(name))).catch(() => {});
+          const listening = [channelOf(name), questionsIn(name)].map((channel) => this.channels.settled(channel));
+          await within(WAIT, Promise.all(listening)).catch(() => {});
           next();
         });
       })

@@ -113,9 +113,9 @@ export async function spawnListening(env: NodeJS.ProcessEnv) {
   return node;
 }
 
-/** Resolves when an expectation that no event announces is fulfilled; rejects with its error after 15 s. */
-export async function eventually(expectation: () => Promise<unknown>): Promise<void> {
-  for (const deadline = Date.now() + 15_000; ; await pause(5)) {
+/** Resolves when an expectation that no event announces is fulfilled; rejects with its error after 15 s, or `within` ms. */
+export async function eventually(expectation: () => Promise<unknown>, within = 15_000): Promise<void> {
+  for (const deadline = Date.now() + within; ; await pause(5)) {
     try {
       return void (await expectation());
     } catch (err) {

@@ -90,6 +90,13 @@ export class RedisCluster {
   /** Moves a channel's slot, or so many of a master's slots, to another master, as an operator would. */
   async move(slots: number, from: RedisServer, to: RedisServer): Promise<void> {
     const [a, b] = [await from.info(), await to.info()];
+    const check = () => run("redis-cli", ["--cluster", "check", `127.0.0.1:${from.port}`]);
+    await untilTrue(() =>
+      check().then(
+        () => true,
+        () => false,
+      ),
+    ); // until all servers agree
     const args = ["--cluster-from", a.id, "--cluster-to", b.id, "--cluster-slots", `${slots}`, "--cluster-yes"];
     await run("redis-cli", ["--cluster", "reshard", `127.0.0.1:${from.port}`, ...args], { maxBuffer: 1e8 });
   }
