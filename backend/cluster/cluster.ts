@@ -1,6 +1,6 @@
 // cluster.ts: what it means for a server to be a node of a cluster. It is loaded only where REDIS_URL is set.
 
-import { randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { EventEmitter } from "node:events";
 import { setImmediate as tick } from "node:timers/promises";
 import { createShardedAdapter } from "@socket.io/redis-adapter";
@@ -24,7 +24,7 @@ export class Cluster<T = unknown> {
   private readonly here = new Map<string, Namespace>();
   private readonly asking = new Set<Promise<T[]>>();
   private readonly questions = new Map<number, (answer: T) => void>();
-  private readonly id = randomUUID();
+  private readonly id = randomBytes(6).toString("hex");
   private asked = 0;
   private answer: ((namespace: Namespace) => T) | undefined;
 
