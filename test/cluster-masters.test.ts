@@ -1,6 +1,7 @@
 // Several machines on a real Redis Cluster of three masters: its masters die, freeze, are replaced, and share anew.
 
 import { expect } from "chai";
+import { Cluster } from "../backend/cluster/cluster";
 import { slotOf } from "../backend/cluster/slots";
 import type { Socket } from "socket.io-client";
 import { channelOf, eventually, onRedis, Peer, startNode } from "./support/cluster";
@@ -76,6 +77,22 @@ describe("a Redis Cluster of three masters", function () {
     for (const server of redis.servers) expect(await namesAt(server)).to.not.be.empty;
     await allIsWell();
     expect(log).to.deep.equal([]);
+  });
+
+  it("needs user and password on each master, and says which one does not let this user do what it must", async () => {
+    const rights = "on >secret resetchannels &socket.io#* +@pubsub +ping +cluster|slots".split(" "); // enough
+    for (const server of redis.servers) await server.ask(["ACL", "SETUSER", "app", ...rights]);
+    const url = redis.url.replace("//", "//app:secret@");
+    await (await Cluster.join(url)).close();
+
+    const [, , last] = redis.servers as [RedisServer, RedisServer, RedisServer];
+    await last.ask(["ACL", "SETUSER", "app", "-spublish"]);
+    const reason = `its master 127.0.0.1:${last.port}: it does not let this user run SPUBLISH`;
+    const { message } = await Cluster.join(url).then(
+      () => expect.fail("the node is let in"),
+      (err: Error) => err,
+    );
+    expect(message).to.equal(`REDIS_URL ${redis.url} cannot be used: ${reason}.`);
   });
 
   for (const trouble of ["killed", "frozen"] as const) {
