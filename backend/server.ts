@@ -5,7 +5,8 @@ import express from "express";
 import { Server } from "socket.io";
 import ioHandler from "./io-handler";
 import type { Cluster } from "./cluster/cluster";
-import { chat, presenceHere, rememberCreator, type AskAll } from "./demo/chat";
+import { chat, presenceHere, rememberCreator } from "./demo/chat";
+import type { Presence } from "./demo/events";
 import { joinCluster, listen } from "./demo/listen";
 import { lobby } from "./demo/lobby";
 import { pages } from "./demo/pages";
@@ -24,32 +25,29 @@ const routes = {
  * @param comeBackWithin - see {@link COME_BACK_WITHIN}
  * @param cluster - what this server is a node of; its peers cannot come back to what they missed
  */
-export function chatServer(comeBackWithin = COME_BACK_WITHIN, cluster?: Cluster) {
+export function chatServer(comeBackWithin = COME_BACK_WITHIN, cluster?: Cluster<Presence>) {
   const app = express();
   const server = createServer(app);
   const io = new Server(server, {
     connectionStateRecovery: cluster ? undefined : { maxDisconnectionDuration: comeBackWithin },
   });
-  const retireAfter = cluster ? 0 : comeBackWithin;
 
   // we attach the connection listeners of io-handler
-  const ee = ioHandler(io, { routes, retireAfter });
-  cluster?.serve(io, ee);
-  const askAll: AskAll | undefined =
-    cluster && (async (namespace) => [{ ...presenceHere(namespace), peers: await cluster.countPeers(namespace) }]);
+  const ee = ioHandler(io, { routes, retireAfter: comeBackWithin });
+  cluster?.serve(io, ee, presenceHere);
 
   ee.on("namespace.created", (namespace, _route, creator) => rememberCreator(namespace, creator));
   ee.on("dynamic.group.chat", (socket, categoryId, itemId) => {
-    void chat(socket, { categoryId, itemId }, askAll);
+    void chat(socket, { categoryId, itemId }, cluster?.askAll);
   });
-  lobby(io, ee, retireAfter);
+  lobby(io, ee, comeBackWithin);
   app.use(pages());
 
   return { server, io, ee };
 }
 
 async function main() {
-  const cluster = await joinCluster();
+  const cluster = await joinCluster<Presence>();
   const { server, io, ee } = chatServer(COME_BACK_WITHIN, cluster);
 
   ee.on("namespace.created", ({ name }) => console.log(`${name} created`));

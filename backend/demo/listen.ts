@@ -13,12 +13,12 @@ const CLOSE_WITHIN = 2000;
  * and nothing of Redis is loaded. Where the server cannot be used, the process ends with one sentence on standard error
  * and exit code 1.
  */
-export async function joinCluster(): Promise<Cluster | undefined> {
+export async function joinCluster<T>(): Promise<Cluster<T> | undefined> {
   const { REDIS_URL: url } = process.env;
   if (!url) return undefined;
 
   const { Cluster } = require("../cluster/cluster") as typeof import("../cluster/cluster"); // not before it is needed
-  return Cluster.join(url).catch(({ message }: Error) => {
+  return Cluster.join<T>(url).catch(({ message }: Error) => {
     fail(message);
     process.exit();
   });
@@ -31,7 +31,7 @@ export async function joinCluster(): Promise<Cluster | undefined> {
  *
  * @param cluster - left at the end, when the peers' last words have been sent to the other nodes
  */
-export function listen(server: HttpServer, io: Server, cluster?: Cluster): void {
+export function listen(server: HttpServer, io: Server, cluster?: Pick<Cluster, "close">): void {
   const { PORT: port = "3000" } = process.env;
   const host = process.env["HOST"] || "localhost"; // also where it is empty, which to Node.js means every interface
 
