@@ -1,5 +1,4 @@
 // routes.ts: the table of routes, and what it makes of the events of `ioHandler`.
-
 import type { Server, Socket } from "socket.io";
 
 /** A table of routes: the name of each, and the pattern that its namespaces match from end to end. */
