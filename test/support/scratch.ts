@@ -1,0 +1,52 @@
+// scratch.ts: folders outside the repository, with packages that are too heavy to be dependencies of everybody.
+
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Context } from "mocha";
+
+const root = join(__dirname, "../..");
+const kept = join(root, "node_modules/.cache/scratch"); // what has been installed once is used again by the next run
+
+/**
+ * Resolves with an empty folder of its own whose `node_modules` holds these packages. Where they cannot be installed, the
+ * test is skipped with a message, or the whole suite if this is called in its `before`.
+ *
+ * @param packages - as `npm install` takes them, with a version
+ * @throws Error instead of skipping where `CI` is set
+ */
+export async function installed(test: Context, ...packages: string[]): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "scratch-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  try {
+    symlinkSync(await modulesWith(packages), join(folder, "node_modules"), "junction");
+  } catch (err) {
+    const { stderr = "", message } = err as Error & { stderr?: string };
+    const reason = `npm could not install ${packages.join(" ")}: ${stderr.trim() || message}`;
+    if (process.env["CI"]) throw new Error(reason);
+    console.log(`      skipped: ${reason}`);
+    test.skip();
+  }
+  return folder;
+}
+
+async function modulesWith(packages: string[]): Promise<string> {
+  const place = join(kept, packages.join("+").replace(/[^\w.@+-]/g, "_"));
+  if (!existsSync(place)) {
+    mkdirSync(kept, { recursive: true });
+    const fresh = mkdtempSync(join(kept, "new-"));
+    writeFileSync(join(fresh, "package.json"), "{}");
+    // without peers: the repository has them
+    const options = ["--no-save", "--legacy-peer-deps", "--prefer-offline", "--loglevel=error", "--fetch-retries=1"];
+    try {
+      await promisify(execFile)("npm", ["install", ...options, ...packages], { cwd: fresh, timeout: 240_000 });
+      renameSync(fresh, place);
+    } catch (err) {
+      rmSync(fresh, { recursive: true, force: true });
+      if (!existsSync(place)) throw err; // else another run was faster
+    }
+  }
+  return join(place, "node_modules");
+}
