@@ -10,24 +10,30 @@ import type { Context } from "mocha";
 const root = join(__dirname, "../..");
 const kept = join(root, "node_modules/.cache/scratch"); // what has been installed once is used again by the next run
 
+/** An empty folder, which is removed at the end of the suite. */
+export function emptyFolder({ test }: Context): string {
+  const folder = mkdtempSync(join(tmpdir(), "scratch-"));
+  test!.parent!.afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
 /**
- * Resolves with an empty folder of its own whose `node_modules` holds these packages. Where they cannot be installed, the
- * test is skipped with a message, or the whole suite if this is called in its `before`.
+ * Resolves with an empty folder whose `node_modules` holds these packages; it is removed at the end of the suite. Where
+ * they cannot be installed, the test is skipped with a message, or the whole suite if this is called in its `before`.
  *
  * @param packages - as `npm install` takes them, with a version
  * @throws Error instead of skipping where `CI` is set
  */
-export async function installed(test: Context, ...packages: string[]): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), "scratch-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+export async function installed(context: Context, ...packages: string[]): Promise<string> {
+  const folder = emptyFolder(context);
   try {
     symlinkSync(await modulesWith(packages), join(folder, "node_modules"), "junction");
   } catch (err) {
-    const { stderr = "", message } = err as Error & { stderr?: string };
-    const reason = `npm could not install ${packages.join(" ")}: ${stderr.trim() || message}`;
+    const { stderr, message } = err as Error & { stderr?: string };
+    const reason = `npm could not install ${packages.join(" ")}: ${stderr || message}`.trim();
     if (process.env["CI"]) throw new Error(reason);
     console.log(`      skipped: ${reason}`);
-    test.skip();
+    context.skip();
   }
   return folder;
 }
