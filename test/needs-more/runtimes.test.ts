@@ -106,12 +106,11 @@ const places: Record<string, Place> = {
 };
 
 for (const [where, { packages = [], engine = "node:http", prepare }] of Object.entries(places)) {
-  describe(`the pattern runs ${where}`, function () {
-    this.timeout(300_000); // a download, on a machine that is busy with other things
-
+  describe(`the pattern runs ${where}`, () => {
     let url: string;
     let stop = () => {};
     before(async function () {
+      this.timeout(300_000); // a download, on a machine that is busy with other things
       const folder = packages.length > 0 ? await installed(this, ...packages) : emptyFolder(this);
       const app = path.join(folder, "app");
       copyInto(app);
