@@ -72,6 +72,7 @@ async function start(engine: string): Promise<void> {
     });
   });
   console.log(port);
+  process.stdin.resume().once("end", () => process.exit()); // whatever becomes of the test
 }
 
 void start(process.argv[2]!);

@@ -30,9 +30,9 @@ export async function installed(context: Context, ...packages: string[]): Promis
     symlinkSync(await modulesWith(packages), join(folder, "node_modules"), "junction");
   } catch (err) {
     const { stderr, message } = err as Error & { stderr?: string };
-    const reason = `npm could not install ${packages.join(" ")}: ${stderr || message}`.trim();
+    const reason = `npm could not install ${packages.join(" ")}: ${stderr || message}`;
     if (process.env["CI"]) throw new Error(reason);
-    console.log(`      skipped: ${reason}`);
+    console.log(`      skipped: ${reason.split("\n")[0]}`);
     context.skip();
   }
   return folder;
@@ -44,8 +44,14 @@ async function modulesWith(packages: string[]): Promise<string> {
     mkdirSync(kept, { recursive: true });
     const fresh = mkdtempSync(join(kept, "new-"));
     writeFileSync(join(fresh, "package.json"), "{}");
-    // without peers: the repository has them
-    const options = ["--no-save", "--legacy-peer-deps", "--prefer-offline", "--loglevel=error", "--fetch-retries=1"];
+    const options = [
+      "--no-save",
+      "--prefer-offline",
+      "--loglevel=error",
+      "--fetch-retry-mintimeout=1000",
+      "--fetch-retry-factor=1",
+    ];
+    options.push("--legacy-peer-deps"); // what they ask for beside themselves is in the repository
     try {
       await promisify(execFile)("npm", ["install", ...options, ...packages], { cwd: fresh, timeout: 240_000 });
       renameSync(fresh, place);
