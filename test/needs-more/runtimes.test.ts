@@ -40,7 +40,7 @@ interface Place {
   /** What has to be installed for it. */
   packages?: string[];
   engine?: string;
-  /** Prepares the copied files, and returns the command that runs the server; `bin` holds the installed programs. */
+  /** Prepares the copied files, and returns the command that runs the server; `modules` is where the packages are. */
   prepare: (app: string, modules: string) => string[] | Promise<string[]>;
 }
 

@@ -44,14 +44,10 @@ async function modulesWith(packages: string[]): Promise<string> {
     mkdirSync(kept, { recursive: true });
     const fresh = mkdtempSync(join(kept, "new-"));
     writeFileSync(join(fresh, "package.json"), "{}");
-    const options = [
-      "--no-save",
-      "--prefer-offline",
-      "--loglevel=error",
-      "--fetch-retry-mintimeout=1000",
-      "--fetch-retry-factor=1",
-    ];
+    const options = ["--no-save", "--prefer-offline", "--loglevel=error"];
+    options.push("--fetch-retry-mintimeout=1000", "--fetch-retry-factor=1"); // no network is noticed soon
     options.push("--legacy-peer-deps"); // what they ask for beside themselves is in the repository
+    options.push("--prefix", fresh); // also where npm itself runs the tests, and has told them its own folder
     try {
       await promisify(execFile)("npm", ["install", ...options, ...packages], { cwd: fresh, timeout: 240_000 });
       renameSync(fresh, place);
