@@ -42,6 +42,16 @@ onEachTransport("the query of a handshake", (transports) => {
     expect(created).to.deep.equal([CHAT]);
   });
 
+  it("is refused where ns is no string, as Engine.IO before 6.6 makes of one that is repeated", async () => {
+    const { io, url } = await startServer();
+    io.engine.use((request: { _query: Record<string, unknown> }, _response: unknown, done: () => void) => {
+      request._query["ns"] = [CHAT, CHAT];
+      done();
+    });
+    const [own] = openPlain(url, ["/"], { transports });
+    expect(await next(own!, "refused")).to.deep.equal([{ err: "ns not provided" }]);
+  });
+
   it("may be kept apart from the URL by the engine", async () => {
     const { io, url, created } = await startServer();
     io.engine.on("connection", ({ request }: { request: EngineRequest }) => {
