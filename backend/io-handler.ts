@@ -35,13 +35,11 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
   const io = server as unknown as Server; // in here, any event will do
   const ee = new EventEmitter<RouteEvents<string>>();
   const matchRoute = matcher(table);
-  const namespacesCreated = new Map<string, string>(); // will store the existing namespaces, and the route of each
+  const namespacesCreated = namespacesOf(io); // the existing namespaces, which Socket.IO stores itself
   const creators = new Map<string, Socket>(); // whose handshake creates a namespace just now
 
   const lifetimes = createLifetimes(retireAfter, (namespace) => {
-    const route = namespacesCreated.get(namespace.name)!;
-    namespacesCreated.delete(namespace.name);
-    ee.emit("namespace.retired", namespace, route);
+    ee.emit("namespace.retired", namespace, matchRoute(namespace.name)!.name);
   });
 
   // io.on("connection", ...), and the default namespace goes first, as it did in Socket.IO 2
@@ -57,14 +55,14 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
     }
 
     if (!namespacesCreated.has(ns)) {
-      creators.set(ns, socket); // the first peer: its handshake creates the namespace
+      // the first peer: its handshake creates the namespace
+      creators.set(ns, socket);
       io.of(ns);
     }
     return undefined;
   });
 
   const handOver = (namespace: Namespace, { name, captures }: Route) => {
-    namespacesCreated.set(namespace.name, name);
     namespace.on("connection", (peer) => {
       ee.emit(`dynamic.group.${name}`, peer, ...captures); // emit an event for our group of namespaces
     });
@@ -83,7 +81,7 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
   });
 
   // what the application has made before is its own: the peers are handed over, and it is never retired
-  for (const namespace of namespacesOf(io).values()) {
+  for (const namespace of namespacesCreated.values()) {
     const route = matchRoute(namespace.name);
     if (route) handOver(namespace, route);
   }

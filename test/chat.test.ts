@@ -3,20 +3,14 @@
 import { expect } from "chai";
 import type { AddressInfo } from "node:net";
 import type { Socket } from "socket.io-client";
-import type {
-  Answer,
-  ChatClientEvents,
-  ChatServerEvents,
-  LobbyServerEvents,
-  NamespaceInfo,
-} from "../backend/demo/events";
+import type { Answer, ChatClientEvents, ChatServerEvents, Topic } from "../backend/demo/events";
+import { chat, presenceHere } from "../backend/demo/chat";
 import { chatServer } from "../backend/server";
-import { atTheEnd, next, onEachTransport, open, openPlain, until } from "./support/harness";
+import { atTheEnd, next, onEachTransport, open, openPlain, startServer, until } from "./support/harness";
 
 const CHAT = "/category/7/item/9/chat";
 
 type Peer = Socket<ChatServerEvents, ChatClientEvents>;
-type Topic = Parameters<ChatServerEvents["topic"]>[0];
 type Message = Parameters<ChatServerEvents["message"]>[0];
 
 /** The demo server, quick to retire. */
@@ -46,18 +40,31 @@ onEachTransport("the chat", (transports) => {
     const { topic: first } = await enter(url, "Ada", transports);
     const { topic: second } = await enter(url, "Bob", transports);
 
-    expect(first).to.deep.equal({ categoryId: "7", itemId: "9", peers: 1, created: true });
-    expect(second).to.deep.equal({ categoryId: "7", itemId: "9", peers: 2, created: false });
+    const topic = { categoryId: "7", itemId: "9", creator: "Ada" };
+    expect(first).to.deep.equal({ ...topic, name: "Ada", created: true, peers: 1, names: ["Ada"] });
+    expect(second).to.deep.equal({ ...topic, name: "Bob", created: false, peers: 2, names: ["Ada", "Bob"] });
+  });
+
+  it("names nobody as the creator of a namespace that the application made", async () => {
+    const { io, url } = await startChat();
+    io.of(CHAT);
+    const { topic } = await enter(url, "Ada", transports);
+    expect(topic).to.include({ created: false, peers: 1 }).and.not.have.property("creator");
   });
 
   it("tells who created it once, and not again when that peer leaves and joins on the same connection", async () => {
-    const { url } = await startChat();
+    const { io, url } = await startChat();
     const [peer] = openPlain(url, [CHAT, "/"], { transports, query: { ns: CHAT } }); // `/` keeps the connection open
     const created: boolean[] = [];
     peer!.on("topic", (topic: Topic) => created.push(topic.created));
     await next(peer!, "topic");
-    peer!.disconnect().connect();
+    const connection = () => [...io.of(CHAT).sockets.values()].map(({ conn }) => conn)[0];
+    const before = connection();
+    peer!.disconnect();
+    await until(() => io.of(CHAT).sockets.size === 0); // or Socket.IO would close the connection
+    peer!.connect();
     await next(peer!, "topic");
+    expect(connection()).to.equal(before);
     expect(created).to.deep.equal([true, false]);
   });
 
@@ -67,10 +74,10 @@ onEachTransport("the chat", (transports) => {
 
     const joined = next(ada, "joined");
     const { peer: bob } = await enter(url, "Bob", transports);
-    expect((await joined)[0]).to.deep.equal({ name: "Bob", peers: 2 });
+    expect((await joined)[0]).to.deep.equal({ name: "Bob", peers: 2, names: ["Ada", "Bob"] });
 
     bob.disconnect();
-    expect((await next(ada, "left"))[0]).to.deep.equal({ name: "Bob", peers: 1 });
+    expect((await next(ada, "left"))[0]).to.deep.equal({ name: "Bob", peers: 1, names: ["Ada"] });
   });
 
   it("sends a message to everybody in the namespace, the sender too, and acknowledges it", async () => {
@@ -83,6 +90,7 @@ onEachTransport("the chat", (transports) => {
 
     for (const [message] of await heard) {
       expect(message.from).to.equal("Ada");
+      expect(message.sender).to.equal(ada.id);
       expect(message.text).to.equal("hello <b>you</b>");
       expect(new Date(message.at).toISOString()).to.equal(message.at);
     }
@@ -94,6 +102,7 @@ onEachTransport("the chat", (transports) => {
       ["  Ada Lovelace  ", "Ada Lovelace"],
       ["x".repeat(41), "x".repeat(40)],
       ["🦜".repeat(41), "🦜".repeat(40)],
+      [`x${"🦜".repeat(41)}`, `x${"🦜".repeat(39)}`],
       [undefined, "Anonymous"],
       ["   ", "Anonymous"],
       [{ toString: "no" }, "Anonymous"],
@@ -102,8 +111,9 @@ onEachTransport("the chat", (transports) => {
     const { peer: watcher } = await enter(url, "watcher", transports);
     for (const [given, shown] of names) {
       const joined = next<[{ name: string }]>(watcher, "joined");
-      await enter(url, given, transports);
+      const { topic } = await enter(url, given, transports);
       expect((await joined)[0].name).to.equal(shown);
+      expect(topic.name).to.equal(shown);
     }
   });
 
@@ -131,29 +141,38 @@ onEachTransport("the chat", (transports) => {
   });
 });
 
-describe("the lobby", () => {
-  it("lists the namespaces that live now, and tells as they come, change and go", async () => {
-    const { url } = await startChat();
-    const { peer: ada } = await enter(url, "Ada", ["websocket"]);
+it("a chat of many says how many they are, and names 30", async () => {
+  const { url } = await startChat();
+  await Promise.all(Array.from({ length: 34 }, (_, i) => enter(url, `peer ${i}`, ["websocket"])));
+  const { topic } = await enter(url, "the last", ["websocket"]);
+  expect(topic.peers).to.equal(35);
+  expect(topic.names).to.have.length(30);
+});
 
-    const [page] = openPlain(url, ["/lobby"]) as Socket<LobbyServerEvents>[];
-    const [list] = await next<[NamespaceInfo[]]>(page!, "namespaces");
-    expect(list).to.deep.equal([{ name: CHAT, peers: 1 }]);
+it("a megabyte is refused without counting its characters", async () => {
+  const { url } = await startChat();
+  const { peer } = await enter(url, "Ada", ["websocket"]);
+  const parts = String.prototype[Symbol.iterator];
+  let counted = 0;
+  String.prototype[Symbol.iterator] = function (this: string) {
+    counted = Math.max(counted, this.length);
+    return parts.call(this);
+  };
+  atTheEnd(() => (String.prototype[Symbol.iterator] = parts));
+  expect(await send(peer, "x".repeat(900_000))).to.have.property("err");
+  await enter(url, "x".repeat(900_000), ["websocket"]);
+  expect(counted).to.be.at.most(4000);
+});
 
-    const other = "/category/1/item/1/chat";
-    const changes: NamespaceInfo[] = [];
-    page!.on("changed", (info) => changes.push(info));
-    const { peer: bob } = await enter(url, "Bob", ["websocket"], other);
-    await until(() => changes.length === 2);
-    bob.disconnect();
-    expect(await next<[string]>(page!, "retired").then(([name]) => name)).to.equal(other);
-    expect(changes.map(({ name, peers }) => `${name} ${peers}`)).to.deep.equal([
-      `${other} 0`,
-      `${other} 1`,
-      `${other} 0`,
-    ]);
-
-    ada.disconnect();
-    expect(await next<[string]>(page!, "retired").then(([name]) => name)).to.equal(CHAT);
+it("a chat asks all that it is told to ask, sums the peers and joins the names", async () => {
+  const { io, ee, url } = await startServer();
+  ee.on("dynamic.group.chat", (socket, categoryId, itemId) => {
+    const elsewhere = { peers: 40, names: Array.from({ length: 30 }, (_, i) => `there ${i}`) };
+    void chat(socket, { categoryId, itemId }, (namespace) => [presenceHere(namespace), elsewhere]);
   });
+  const { topic } = await enter(url, "Ada", ["websocket"]);
+  expect(topic.peers).to.equal(41);
+  expect(topic.names).to.have.length(30);
+  expect(topic.names.slice(0, 2)).to.deep.equal(["Ada", "there 0"]);
+  expect(presenceHere(io.of(CHAT))).to.deep.equal({ peers: 1, names: ["Ada"] });
 });

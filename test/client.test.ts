@@ -292,9 +292,16 @@ describe("connect()", () => {
   });
 
   it("says at once which names no peer can create", () => {
-    for (const namespace of ["", "/", "//", "/a,b", "/a?b", "/a#b", "/a,"]) {
+    for (const namespace of ["", "/", "//", "/a,b", "/a?b", "/a#b", "/a,", "/a[b", "/a]b", "/[::1]"]) {
       expect(() => open("http://localhost", namespace), namespace).to.throw(TypeError, "no peer can create");
     }
+  });
+
+  it("takes a query as a string too, as the article gives it, and adds ns to it", async () => {
+    const { io, url } = await startServer();
+    await join(url, CHAT, { query: `ns=${CHAT}&name=Ada` as never });
+    const [peer] = await peersOf(io, CHAT, 1);
+    expect(peer!.handshake.query).to.include({ ns: CHAT, name: "Ada" });
   });
 
   it("says at once that a server's address has neither path nor query", () => {

@@ -264,9 +264,9 @@ onEachTransport("the default namespace goes first", (transports) => {
   }
 
   it("a peer that is in stays in, however long after connectTimeout", async () => {
-    const { io, url } = await startServer({ io: { connectTimeout: 100 } });
+    const { io, url } = await startServer({ io: { connectTimeout: 1000 } });
     const peer = await join(url, CHAT, { transports });
-    await pause(200);
+    await pause(1300);
     expect(peer.connected).to.equal(true);
     expect(io.engine.clientsCount).to.equal(1);
   });

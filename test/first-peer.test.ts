@@ -207,4 +207,31 @@ describe("the pattern", () => {
     };
     expect(compile).to.not.throw();
   });
+
+  it("a typed server hands over typed sockets", () => {
+    const compile = () => {
+      const io = new Server<
+        { bid: (amount: number) => void },
+        { highest: (amount: number) => void },
+        never,
+        { user: string }
+      >();
+      const ee = ioHandler(io);
+
+      ee.on("dynamic.group.chat", (socket, categoryId) => {
+        socket.on("bid", (amount) => socket.emit("highest", amount * 2));
+        const user: string = socket.data.user;
+        // @ts-expect-error: an amount is a number
+        socket.emit("highest", categoryId + user);
+        // @ts-expect-error: no such event
+        socket.on("bit", () => undefined);
+      });
+      ee.on("namespace.created", (namespace, route, creator) => {
+        namespace.emit("highest", 0);
+        // @ts-expect-error: no such event
+        namespace.emit("lowest", route + creator?.data.user);
+      });
+    };
+    expect(compile).to.not.throw();
+  });
 });

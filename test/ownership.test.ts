@@ -162,6 +162,33 @@ describe("a namespace", () => {
     ]);
   });
 
+  it("whose listener of namespace.created has failed is used by the next peer, and has no creator when it is made again", async () => {
+    const { io, ee, url, calm } = await startServer();
+    const warned = next<[Error]>(process as never, "warning");
+    ee.once("namespace.created", () => {
+      throw new Error("the application's own");
+    });
+    const peer = await join(url, CHAT); // its first connection was closed
+    expect((await warned)[0].message).to.equal("the application's own");
+
+    peer.disconnect();
+    await calm();
+    const again = next(ee as never, "namespace.created");
+    io.of(CHAT);
+    expect((await again)[2]).to.equal(undefined);
+  });
+
+  it("is handed over also when its route was deleted from the application's table meanwhile", async () => {
+    const table: Partial<{ chat: RegExp }> & Record<string, RegExp> = { chat: /^\/category\/(\d+)$/ };
+    const { ee, url } = await startServer({ routes: table });
+    const handed: unknown[] = [];
+    ee.on("dynamic.group.chat", (_socket, ...captures) => handed.push(captures));
+    await join(url, "/category/1");
+    delete table.chat;
+    await join(url, "/category/1");
+    expect(handed).to.deep.equal([["1"], ["1"]]);
+  });
+
   it("is guarded for its first peer too by what namespace.created adds at once", async () => {
     const { ee, url } = await startServer();
     ee.on("namespace.created", (namespace) => namespace.use((_socket, done) => done(new Error("closed"))));

@@ -2,6 +2,7 @@
 // middlewares, while the application uses the same names. After every calm all promises hold.
 
 import { expect } from "chai";
+import { get } from "node:http";
 import type { Socket as ServerSocket } from "socket.io";
 import { io as literally, type Socket } from "socket.io-client";
 import * as msgpack from "socket.io-msgpack-parser";
@@ -10,6 +11,11 @@ import { open, openPlain, pause, startServer, transportsByName, until } from "./
 /** Runs of one test: `SEEDS=1000 npm test` for many. Where `CI` is set they are always the same. */
 const runs = Number(process.env["SEEDS"] ?? 10);
 const firstSeed = Number(process.env["SEED"] ?? (process.env["CI"] ? 1 : Math.floor(Math.random() * 1e6)));
+
+/** What Socket.IO's adapter for recovery keeps. */
+type Kept = ServerSocket["nsp"]["adapter"] & { packets?: { emittedAt: number }[] };
+
+const nameOf = (socket: Socket) => (socket as unknown as { nsp: string }).nsp;
 
 /** A generator of numbers from 0 to 1 that a seed determines (mulberry32). */
 function generator(seed: number): () => number {
@@ -21,7 +27,7 @@ function generator(seed: number): () => number {
   };
 }
 
-/** A peer, and its socket in the default namespace, if it has asked for one itself. */
+/** A peer, its socket in the default namespace, if it has asked for one itself, and in `/app`, if it is there too. */
 interface Peer {
   name: string;
   /** It came without `?ns=`. */
@@ -30,9 +36,15 @@ interface Peer {
   auth: { refuse?: string };
   socket: Socket;
   own?: Socket | undefined;
-  /** Its namespace has refused it, and it has not been let in on the same connection since. */
-  refused: boolean;
+  app?: Socket | undefined;
+  /** What the server must know of its connection: whether it holds the namespace, and is in the default one. */
+  holds: boolean;
+  inDefault: boolean;
+  /** `/app` has refused it. */
+  out: boolean;
 }
+
+const APP = "/app"; // the application's own, on the same connections
 
 async function play(seed: number): Promise<void> {
   const random = generator(seed);
@@ -48,7 +60,11 @@ async function play(seed: number): Promise<void> {
   const parser = pick([undefined, msgpack]);
   const within = { maxDisconnectionDuration: 1000 };
   const server = await startServer({
-    before: (io) => io.use(guard),
+    before: (io) => {
+      io.use(guard);
+      io.of(APP).use(guard);
+      io.engine?.on("connection", (conn: { close(): void }) => random() < 0.04 && conn.close());
+    },
     retireAfter: pick([0, 5, 20, 100]),
     io: {
       parser,
@@ -77,21 +93,40 @@ async function play(seed: number): Promise<void> {
   const ids: string[] = []; // who entered a namespace, as its client has heard it
 
   const arrive = (name: string) => {
-    const auth: Peer["auth"] = { refuse: pick([undefined, undefined, undefined, "/", name]) };
+    const auth: Peer["auth"] = { refuse: pick([undefined, undefined, undefined, "/", name, APP]) };
     const options = { transports: pick(Object.values(transportsByName)), parser, auth };
     const asked = { ...options, query: { ns: name } };
-    const add = (socket: Socket, own?: Socket, direct = false) => {
-      const peer: Peer = { name, direct, auth, socket, own: undefined, refused: false };
+    const add = (socket: Socket, own?: Socket, { direct = false, app = undefined as Socket | undefined } = {}) => {
+      const peer: Peer = { name, direct, auth, socket, app, holds: false, inDefault: false, out: false };
       peers.push(peer);
       if (own) adopt(peer, own);
-      socket.io.on("open", () => (peer.refused = false));
+      app?.on("connect_error", ({ message }) => (peer.out ||= message === "refused"));
+      const again = random() < 0.2; // sends its CONNECT twice
+      socket.io.on("open", () => {
+        peer.holds = peer.inDefault = false;
+        if (again && socket.active) socket.connect();
+      });
       socket.on("connect", () => {
-        peer.refused = false;
+        peer.holds = true;
+        peer.inDefault = !direct;
         ids.push(socket.id!);
       });
-      socket.on("connect_error", ({ message }) => (peer.refused ||= message === "refused" && auth.refuse === name));
+      socket.on("connect_error", ({ message }) => {
+        if (message !== "refused") return;
+        peer.holds = false;
+        peer.inDefault ||= auth.refuse === name && !direct;
+      });
     };
-    switch (pick(["connect()", "literally", "both", "both, the default one first", "directly"])) {
+    const kinds = [
+      "connect()",
+      "literally",
+      "both",
+      "both, the default one first",
+      "beside /app",
+      "directly",
+      "aborted",
+    ];
+    switch (pick(kinds)) {
       case "connect()":
         return add(open(url, name, options));
       case "literally":
@@ -100,43 +135,59 @@ async function play(seed: number): Promise<void> {
         return add(...(openPlain(url, [name, "/"], asked) as [Socket, Socket]));
       case "both, the default one first":
         return add(...(openPlain(url, ["/", name], asked).reverse() as [Socket, Socket]));
+      case "beside /app": {
+        const sockets = openPlain(url, random() < 0.5 ? [APP, name] : [name, APP], asked);
+        const [app, socket] = sockets.sort((a, b) => nameOf(a).length - nameOf(b).length);
+        return add(socket!, undefined, { app });
+      }
       case "directly": // gets in if the namespace is there
-        return add(openPlain(url, [name], options)[0]!, undefined, true);
+        return add(openPlain(url, [name], options)[0]!, undefined, { direct: true });
+      case "aborted": // a long-polling handshake, and not a word more
+        get(`${url}/socket.io/?EIO=4&transport=polling&ns=${name}`, (response) => response.resume()).on(
+          "error",
+          () => {},
+        );
     }
   };
 
-  /** A socket in the default namespace of a peer's own: who leaves it and comes back asks for its namespace again. */
+  /** A socket in the default namespace of a peer's own: who left it and comes back asks for its namespace again. */
   const adopt = (peer: Peer, own: Socket) => {
-    let left = false;
     peer.own = own;
-    own.on("disconnect", () => (left = true));
-    own.on("connect", () => (peer.refused &&= !left));
+    own.on("disconnect", () => (peer.inDefault = false));
+    own.on("connect", () => {
+      peer.holds ||= !peer.inDefault;
+      peer.inDefault = true;
+    });
   };
 
   const act = (peer: Peer) => {
-    const { name, direct, auth, socket, own } = peer;
-    switch (upTo(6)) {
-      case 0:
-        socket.disconnect();
+    const { name, direct, auth, socket, own, app } = peer;
+    switch (upTo(7)) {
+      case 0: // beside /app, who goes before its answer is there is let in on a connection that stays
+        if (!app || socket.connected) socket.disconnect();
         return;
       case 1: // loses its connection, and returns by itself
-        if (socket.connected || own?.connected) socket.io.engine.close();
+        if (socket.connected || own?.connected || app?.connected) socket.io.engine.close();
         return;
       case 2:
       case 3: // returns, on the same connection if that is still there
         if (socket.active) return;
         // on the same connection with the same auth: who leaves before its CONNECT is answered, and sends another one,
         // takes the first answer for that of the second, with native namespaces too
-        if (!own?.active) auth.refuse = pick([undefined, undefined, name, "/"]);
+        if (!own?.active && !app?.active) auth.refuse = pick([undefined, undefined, name, "/"]);
         socket.connect();
         return;
       case 4: // asks for the default namespace, now or again
-        if (direct) return;
+        if (direct || app) return;
         if (!peer.own) adopt(peer, socket.io.socket("/", { auth }));
         if (!peer.own!.active) peer.own!.connect();
         return;
       case 5:
         own?.disconnect();
+        return;
+      case 6: // a quiet spell: what was said is minutes old
+        for (const packet of (io._nsps.get(name)?.adapter as Kept | undefined)?.packets ?? [])
+          packet.emittedAt -= 600_000;
     }
   };
 
@@ -161,13 +212,13 @@ async function play(seed: number): Promise<void> {
       !socket?.connected || socket.recovered || io._nsps.get(name)?.sockets.has(socket.id!) === true;
     let held: string[] = [];
     await until(() => {
-      const here = peers.filter(({ socket, own }) => socket.connected || own?.connected);
-      held = [...new Set(here.filter(({ refused }) => !refused).map(({ name }) => name))].sort();
+      const here = peers.filter(({ socket, own, app }) => socket.connected || own?.connected || app?.connected);
+      held = [...new Set(here.filter(({ holds }) => holds).map(({ name }) => name))].sort();
       return (
-        peers.every(({ socket, own }) => settled(socket) && settled(own)) &&
-        peers.every(({ name, socket, own }) => known(socket, name) && known(own, "/")) &&
+        peers.every(({ socket, own, app }) => settled(socket) && settled(own) && settled(app)) &&
+        peers.every(({ name, socket, own, app }) => known(socket, name) && known(own, "/") && known(app, APP)) &&
         io.engine.clientsCount === here.length &&
-        server.namespaces().join() === held.join()
+        server.namespaces().join() === [APP, ...held].join()
       );
     });
 
@@ -180,11 +231,13 @@ async function play(seed: number): Promise<void> {
 
     const inDefault = [...io.sockets.sockets.values()].map(({ conn }) => conn);
     expect(new Set(inDefault).size, "nobody is in the default namespace twice").to.equal(inDefault.length);
-    for (const { name, direct, auth, socket, own } of peers) {
+    for (const { name, direct, auth, socket, own, app, out } of peers) {
+      if (app && !out) expect(app.active, "stays in /app whatever else is refused").to.equal(true);
       if (own?.connected) expect(auth.refuse, "nobody who is refused is in").to.not.equal("/");
       if (!socket.connected) continue;
       // nobody who is refused is in: who is recovered skips namespace.use, who came directly skips io.use
-      if (auth.refuse) expect(auth.refuse === name ? socket.recovered : direct, "may be in").to.equal(true);
+      if (auth.refuse && auth.refuse !== APP)
+        expect(auth.refuse === name ? socket.recovered : direct, "may be in").to.equal(true);
       // who has asked for the default namespace may have left it
       const atServer = io.of(name).sockets.get(socket.id!);
       if (atServer && !own) expect(inDefault.includes(atServer.conn), "in the default namespace").to.equal(!direct);
@@ -194,12 +247,9 @@ async function play(seed: number): Promise<void> {
     expect(handed.map(({ id }) => id)).to.include.members(ids);
   }
 
-  for (const { socket, own } of peers) {
-    socket.disconnect();
-    own?.disconnect();
-  }
+  for (const { socket, own, app } of peers) for (const one of [socket, own, app]) one?.disconnect();
   await server.calm();
-  expect(server.namespaces()).to.deep.equal([]);
+  expect(server.namespaces()).to.deep.equal([APP]);
   await server.close();
 }
 

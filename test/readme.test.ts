@@ -35,7 +35,7 @@ describe("the READMEs", () => {
 
   it("names tests that exist", async function () {
     this.timeout(60_000);
-    const folders = ["test", "test/needs-more"];
+    const folders = ["test", "test/needs-more", "test/elsewhere"];
     const mocha = join(root, "node_modules/mocha/bin/mocha.js");
     const { stdout } = await promisify(execFile)(
       process.execPath,

@@ -2,6 +2,7 @@
 
 import { expect } from "chai";
 import { connect as dial, createServer, type AddressInfo } from "node:net";
+import { networkInterfaces } from "node:os";
 import { DemoProcess, compiledServer } from "./support/demo-server";
 import { atTheEnd, join, next } from "./support/harness";
 
@@ -52,6 +53,18 @@ describe("the demo server", () => {
       expect(server.errors).to.deep.equal([]);
     });
   }
+
+  it("an empty HOST is as good as none: other machines are not let in", async () => {
+    const url = await start({ HOST: "" }).url();
+    const elsewhere = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+    for (const { address, internal, family } of elsewhere) {
+      if (internal || family !== "IPv4") continue;
+      const socket = dial(Number(new URL(url).port), address);
+      const answer = await Promise.race([next(socket, "connect"), next<[Error]>(socket, "error")]);
+      socket.destroy();
+      expect(answer[0]).to.have.property("code", "ECONNREFUSED");
+    }
+  });
 
   const mistakes: [string, NodeJS.ProcessEnv, RegExp][] = [
     ["a PORT that is no number", { PORT: "http" }, /^PORT .*"http"\.$/],

@@ -1,80 +1,120 @@
 // cluster.ts: what it means for a server to be a node of a cluster. It is loaded only where REDIS_URL is set.
 
+import { randomBytes } from "node:crypto";
 import type { EventEmitter } from "node:events";
 import { setImmediate as tick } from "node:timers/promises";
 import { createShardedAdapter } from "@socket.io/redis-adapter";
-import type { DefaultEventsMap, Namespace, Server } from "socket.io";
+import type { Namespace, Server } from "socket.io";
 import type { RouteEvents } from "../io-handler";
-import { Link, within } from "./link";
+import { Channels } from "./channels";
+import { within } from "./plain";
 
-/** Milliseconds that a peer waits at most: for Redis on its way into a namespace, and to be counted with all others. */
+/** Milliseconds that a peer waits at most: for Redis on its way into a namespace, and for what the other nodes say. */
 const WAIT = 1000;
 
-/** What the nodes ask each other in the default namespace, which all of them have. */
-type Node = Server<DefaultEventsMap, DefaultEventsMap, { peers: (name: string, answer: (n: number) => void) => void }>;
+const channelOf = (name: string) => `socket.io#${name}#`; // as the sharded adapter calls it
 
 /**
  * This process as a node of a cluster: everything that is emitted in a namespace reaches its peers on every node. While
  * Redis is away, each node's peers have each other; what the others miss in the meantime is not made up for.
+ *
+ * @typeParam T - what a node says about a namespace when it is asked, as JSON
  */
-export class Cluster {
+export class Cluster<T = unknown> {
   private readonly here = new Map<string, Namespace>();
-  private readonly counts = new Set<Promise<number>>();
+  private readonly asking = new Set<Promise<T[]>>();
+  private readonly questions = new Map<number, (answer: T) => void>();
+  private readonly id = randomBytes(6).toString("hex");
+  private asked = 0;
+  private answer: ((namespace: Namespace) => T) | undefined;
 
-  private constructor(private readonly link: Link) {}
+  private constructor(private readonly channels: Channels) {}
 
   /**
-   * @param url - the address of a Redis server, `redis://[[user]:password@]host[:port]`
-   * @throws Error whose message is one plain sentence, without the password, where that server cannot be used
+   * @param url - the address of a Redis server, or of any node of a Redis Cluster: `redis://[[user]:password@]host[:port]`
+   * @throws Error whose message is one plain sentence, without the password, where it cannot be used
    */
-  static async join(url: string): Promise<Cluster> {
-    return new Cluster(await Link.to(url));
+  static async join<T>(url: string): Promise<Cluster<T>> {
+    return new Cluster<T>(await Channels.of(url));
   }
 
   /**
    * Makes a server part of the cluster, before it listens. Call it for one server.
    *
    * @param io - the server, without connection state recovery, which the sharded adapter does not support
-   * @param ee - what `ioHandler` returned for it
+   * @param ee - what `ioHandler` returned for it, with a `retireAfter` in which answers of other nodes can arrive
+   * @param answer - what this node says about one of its namespaces when {@link askAll} asks
    */
-  serve<Route extends string>(io: Server, ee: EventEmitter<RouteEvents<Route>>): void {
+  serve<Route extends string>(
+    io: Server,
+    ee: EventEmitter<RouteEvents<Route>>,
+    answer: (namespace: Namespace) => T,
+  ): void {
     // "static": in the other modes each room has a channel of its own, to which nobody's way in waits for a subscription
-    io.adapter(createShardedAdapter(this.link, this.link, { subscriptionMode: "static" }));
-    io.sockets.adapter.close = () => {}; // or `io.close()` would end it before the last count
+    io.adapter(createShardedAdapter(this.channels, this.channels, { subscriptionMode: "static" }));
+    this.answer = answer;
 
     (ee as EventEmitter<RouteEvents<string>>)
       .on("namespace.created", (namespace) => {
-        this.here.set(namespace.name, namespace);
+        const { name } = namespace;
+        this.here.set(name, namespace);
+        this.channels.sSubscribe(questionsIn(name), (message) => this.onMessage(namespace, String(message)));
         // Whoever is in a namespace hears everything: nobody is let in before Redis knows that this node listens.
         namespace.use(async (_socket, next) => {
-          await within(WAIT, this.link.update(`socket.io#${namespace.name}#`)).catch(() => {});
+          const listening = [channelOf(name), questionsIn(name)].map((channel) => this.channels.settled(channel));
+          await within(WAIT, Promise.all(listening)).catch(() => {});
           next();
         });
       })
-      .on("namespace.retired", ({ name }) => this.here.delete(name));
-    (io as Node).on("peers", (name, answer) => answer(this.here.get(name)?.sockets.size ?? 0));
+      .on("namespace.retired", ({ name }) => {
+        this.here.delete(name);
+        this.channels.sUnsubscribe(questionsIn(name));
+      });
   }
 
   /**
-   * Counts the peers of a namespace on all nodes. It never fails: without Redis, or where another node does not answer
-   * within a second, those on this node are all there are; so are they where `namespace.created` did not tell of it.
+   * Asks all nodes that have a namespace what they say about it: the answer of this node comes first, then those that the
+   * others give within a second. It never fails. Nobody is asked about a namespace that `namespace.created` did not tell of.
    */
-  readonly countPeers = (namespace: Namespace): Promise<number> => {
-    const { name, server } = namespace;
-    const count = within(WAIT, (server as Node).serverSideEmitWithAck("peers", name))
-      .catch(() => [])
-      .then((elsewhere) => elsewhere.reduce((sum, n) => sum + n, (this.here.get(name) ?? namespace).sockets.size))
-      .finally(() => this.counts.delete(count));
-    this.counts.add(count);
-    return count;
+  readonly askAll = (namespace: Namespace): Promise<T[]> => {
+    const { name } = namespace;
+    const id = this.asked++;
+    const answers = [this.answer!(this.here.get(name) ?? namespace)]; // it may have been created anew
+    const all = new Promise<void>((resolve) => {
+      let missing = 0; // it is below zero where answers are faster than the word of how many will come
+      const count = (more: number) => (missing += more) === 0 && resolve();
+      this.questions.set(id, (answer) => {
+        answers.push(answer);
+        count(-1);
+      });
+      void this.channels.publish(questionsIn(name), JSON.stringify([this.id, id])).then(count);
+    });
+    const asked = within(WAIT, all)
+      .catch(() => {}) // a node hangs
+      .then(() => answers)
+      .finally(() => this.questions.delete(id) && this.asking.delete(asked));
+    this.asking.add(asked);
+    return asked;
   };
 
-  /** Leaves the cluster, once the counts are done and what followed from them is sent, or after 1.25 s. */
+  /** Leaves the cluster, once what was asked is answered and what followed from it is sent, or after 1.25 s. */
   async close(): Promise<void> {
-    const counted = async () => {
-      for (; this.counts.size > 0; await tick()) await Promise.all(this.counts);
+    const answered = async () => {
+      for (; this.asking.size > 0; await tick()) await Promise.all(this.asking);
     };
-    await within(WAIT, counted()).catch(() => {});
-    await this.link.close();
+    await within(WAIT, answered()).catch(() => {});
+    await this.channels.close();
+  }
+
+  // Not `serverSideEmitWithAck`: it waits for processes that have the namespace and do not answer, such as a job that only
+  // emits, and its answers come all or not at all. Questions and answers share a channel, which is lost or there as one.
+  private onMessage(namespace: Namespace, message: string): void {
+    const [asker, id, ...answers] = JSON.parse(message) as [asker: string, id: number, answer?: T];
+    if (asker === this.id) for (const answer of answers) this.questions.get(id)?.(answer as T);
+    else if (answers.length === 0)
+      void this.channels.publish(questionsIn(namespace.name), JSON.stringify([asker, id, this.answer!(namespace)]));
   }
 }
+
+/** In Redis, it is in the same slot as the channel of the messages: that has the part in braces as its name. */
+const questionsIn = (name: string) => `socket.io#{${channelOf(name)}}`;

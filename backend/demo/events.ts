@@ -1,5 +1,17 @@
 // events.ts: what the server and the page say to each other, typed once for both.
 
+/** The most characters of a name, and of a message. */
+export const LONGEST_NAME = 40;
+export const LONGEST_TEXT = 2000;
+
+/** Who is in a namespace. */
+export interface Presence {
+  /** How many. */
+  peers: number;
+  /** The names of some: at most 30. */
+  names: string[];
+}
+
 /** The answer to a message: it was sent to everybody, or why not. */
 export type Answer = { ok: true } | { err: string };
 
@@ -8,18 +20,27 @@ export interface ChatClientEvents {
   message: (text: string, ack: (answer: Answer) => void) => void;
 }
 
-/** From a chat to its peers. */
+/** What a peer is told when it joins. */
+export interface Topic extends Presence {
+  categoryId: string;
+  itemId: string;
+  /** The peer's own name, as the others see it. */
+  name: string;
+  /** Whether its arrival created the namespace on its server. On a cluster, other nodes may have it already. */
+  created: boolean;
+  /** The name of the peer whose arrival did; none where the application itself made the namespace. */
+  creator?: string;
+}
+
+/** From a chat to its peers. On a cluster, those who are here are those of all nodes. */
 export interface ChatServerEvents {
-  /**
-   * To a peer that joins: `peers` counts itself, and on a cluster those of all nodes. `created` tells whether its arrival
-   * created the namespace on its server, where other nodes of a cluster may have it already.
-   */
-  topic: (topic: { categoryId: string; itemId: string; peers: number; created: boolean }) => void;
+  /** To a peer that joins. */
+  topic: (topic: Topic) => void;
   /** To the others in the namespace. */
-  joined: (peer: { name: string; peers: number }) => void;
-  left: (peer: { name: string; peers: number }) => void;
-  /** To everybody in the namespace, the sender too; `at` is ISO 8601. */
-  message: (message: { from: string; text: string; at: string }) => void;
+  joined: (peer: { name: string } & Presence) => void;
+  left: (peer: { name: string } & Presence) => void;
+  /** To everybody in the namespace, the sender too. `sender` is the id of its socket, `at` is ISO 8601. */
+  message: (message: { from: string; sender: string; text: string; at: string }) => void;
 }
 
 /** A namespace of this server, for the landing page. */
@@ -28,13 +49,15 @@ export interface NamespaceInfo {
   name: string;
   /** How many peers are in it, on this server. */
   peers: number;
+  /** Milliseconds until it is retired, where nobody is in it. */
+  left?: number;
 }
 
 /** From the lobby to the landing pages. */
 export interface LobbyServerEvents {
-  /** To a landing page that joins: all that live now. */
-  namespaces: (namespaces: NamespaceInfo[]) => void;
-  /** One was created, or a peer has joined or left it. */
-  changed: (namespace: NamespaceInfo) => void;
-  retired: (name: string) => void;
+  /**
+   * The namespaces that live now, sorted by name: the first ones, and how many there are in all. It comes when a page
+   * joins and after each change. The next one only comes when the page has answered that it has `taken` this one.
+   */
+  namespaces: (list: { first: NamespaceInfo[]; total: number }, taken: () => void) => void;
 }

@@ -13,12 +13,12 @@ const CLOSE_WITHIN = 2000;
  * and nothing of Redis is loaded. Where the server cannot be used, the process ends with one sentence on standard error
  * and exit code 1.
  */
-export async function joinCluster(): Promise<Cluster | undefined> {
+export async function joinCluster<T>(): Promise<Cluster<T> | undefined> {
   const { REDIS_URL: url } = process.env;
   if (!url) return undefined;
 
   const { Cluster } = require("../cluster/cluster") as typeof import("../cluster/cluster"); // not before it is needed
-  return Cluster.join(url).catch(({ message }: Error) => {
+  return Cluster.join<T>(url).catch(({ message }: Error) => {
     fail(message);
     process.exit();
   });
@@ -26,13 +26,14 @@ export async function joinCluster(): Promise<Cluster | undefined> {
 
 /**
  * Listens on `HOST` (`localhost` by default) and `PORT` (3000 by default, 0 picks a free one), prints the address, and
- * closes every connection on SIGINT or SIGTERM. What is wrong with the two variables is one sentence on standard
+ * closes every connection on SIGINT or SIGTERM. Where one of the two is wrong, that is one sentence on standard
  * error, and exit code 1.
  *
  * @param cluster - left at the end, when the peers' last words have been sent to the other nodes
  */
-export function listen(server: HttpServer, io: Server, cluster?: Cluster): void {
-  const { HOST: host = "localhost", PORT: port = "3000" } = process.env;
+export function listen(server: HttpServer, io: Server, cluster?: Pick<Cluster, "close">): void {
+  const { PORT: port = "3000" } = process.env;
+  const host = process.env["HOST"] || "localhost"; // also where it is empty, which to Node.js means every interface
 
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65535) {
     return fail(`PORT must be a whole number from 0 to 65535, not "${port}".`);
@@ -41,9 +42,9 @@ export function listen(server: HttpServer, io: Server, cluster?: Cluster): void 
   server.on("error", ({ code, message }: NodeJS.ErrnoException) => {
     const reasons: Record<string, string> = {
       EADDRINUSE: `PORT ${port} is taken; choose another, for example PORT=${Number(port) + 1}.`,
-      EACCES: `PORT ${port} needs rights that this user has not; choose one above 1023.`,
-      ENOTFOUND: `HOST "${host}" is no name or address of this machine.`,
-      EADDRNOTAVAIL: `HOST "${host}" is no name or address of this machine.`,
+      EACCES: `You are not allowed to use PORT ${port}; choose one above 1023.`,
+      ENOTFOUND: `HOST "${host}" is not a name or an address of this machine.`,
+      EADDRNOTAVAIL: `HOST "${host}" is not a name or an address of this machine.`,
     };
     fail(reasons[code ?? ""] ?? `The server cannot listen on HOST "${host}" and PORT ${port}: ${message}.`);
   });
@@ -53,13 +54,19 @@ export function listen(server: HttpServer, io: Server, cluster?: Cluster): void 
     console.log(`Listening on http://${name}:${(server.address() as AddressInfo).port}`);
   });
 
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => {
-      setTimeout(() => process.exit(0), CLOSE_WITHIN); // for a peer that went away without a word
-      void io.close(() => void Promise.resolve(cluster?.close()).then(() => process.exit(0)));
-      server.closeAllConnections(); // also those that speak no Socket.IO
-    });
-  }
+  let ending = false;
+  const end = () => {
+    if (ending) return; // Ctrl-C comes twice: from the terminal, and from npm
+    ending = true;
+    setTimeout(() => process.exit(0), CLOSE_WITHIN); // for a peer that went away without a word
+    void io.close(() => void Promise.resolve(cluster?.close()).then(() => process.exit(0)));
+    server.closeAllConnections(); // also those that speak no Socket.IO
+  };
+  process.on("SIGINT", end).on("SIGTERM", end);
+
+  // The shell in which npm runs this may end at a signal and not pass it on. Then this process gets another parent.
+  const { ppid } = process;
+  if (process.env["npm_lifecycle_event"]) setInterval(() => process.ppid !== ppid && end(), 200).unref();
 }
 
 function fail(sentence: string): void {

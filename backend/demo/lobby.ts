@@ -1,42 +1,104 @@
-// lobby.ts: the live list of namespaces, for the landing page. On a cluster each node has its own list, and tells it to
-// its own landing pages alone (`local`).
+// lobby.ts: the live list of namespaces, for the landing page. On a cluster each node has a list of its own.
 //
 // The lobby itself is a static namespace. It is there from the start, so that nobody has to create it: a page connects
 // to it with `io("/lobby")` and needs no bootstrap.
 
 import type { EventEmitter } from "node:events";
 import type { Namespace, Server } from "socket.io";
-import type { LobbyServerEvents } from "./events";
 import type { RouteEvents } from "../io-handler";
+import type { LobbyServerEvents, NamespaceInfo } from "./events";
+
+const LISTED = 100; // namespaces that a list has at most
+const GATHER = 100; // milliseconds in which changes become one list
+
+/** A namespace that lives. */
+interface Entry {
+  namespace: Namespace;
+  /** When its last peer left. */
+  emptySince: number;
+}
+
+const { compare } = new Intl.Collator("en", { numeric: true });
 
 /**
  * Tells everybody in `/lobby` which namespaces live on this server, as they come and go, with their number of peers.
+ * A page whose `auth.only` is the name of a namespace hears of that one alone.
  *
  * @param io - the server
  * @param ee - what `ioHandler` returned for it
+ * @param retireAfter - milliseconds that it was told to keep an empty namespace
  */
-export function lobby<Route extends string>(io: Server, ee: EventEmitter<RouteEvents<Route>>): void {
-  const page: Namespace<Record<string, never>, LobbyServerEvents> = io.of("/lobby");
-  const living = new Set<Namespace>();
-  const info = ({ name, sockets }: Namespace) => ({ name, peers: sockets.size });
+export function lobby<Route extends string>(
+  io: Server,
+  ee: EventEmitter<RouteEvents<Route>>,
+  retireAfter: number,
+): void {
+  const pages: Namespace<Record<string, never>, LobbyServerEvents> = io.of("/lobby");
+  const living = new Map<string, Entry>();
+  const tellPages = new Set<() => void>();
+  let sorted: Entry[] | undefined; // until one comes or goes
+  let gathering = false;
 
-  page.on("connection", (socket) => {
-    socket.emit("namespaces", [...living].map(info)); // a page that comes back is told anew
+  const changed = () => {
+    if (gathering) return;
+    gathering = true;
+    setTimeout(() => {
+      gathering = false;
+      for (const tell of tellPages) tell();
+    }, GATHER).unref();
+  };
+
+  const info = ({ namespace: { name, sockets }, emptySince }: Entry): NamespaceInfo => {
+    if (sockets.size > 0) return { name, peers: sockets.size };
+    return { name, peers: 0, left: Math.max(0, emptySince + retireAfter - Date.now()) };
+  };
+
+  const list = (only: unknown) => {
+    if (typeof only === "string") {
+      const entry = living.get(only);
+      return { first: entry ? [info(entry)] : [], total: living.size };
+    }
+    sorted ??= [...living.values()].sort((a, b) => compare(a.namespace.name, b.namespace.name)).slice(0, LISTED);
+    return { first: sorted.map(info), total: living.size };
+  };
+
+  pages.on("connection", (socket) => {
+    let waiting = false; // for the page to take the last list: one that never reads has one list waiting, and no more
+    let stale = false;
+
+    const tell = () => {
+      stale = waiting;
+      if (waiting) return;
+      waiting = true;
+      socket.emit("namespaces", list(socket.handshake.auth["only"]), () => {
+        waiting = false;
+        if (stale) tell();
+      });
+    };
+
+    tellPages.add(tell);
+    socket.on("disconnect", () => tellPages.delete(tell));
+    tell();
   });
 
   (ee as EventEmitter<RouteEvents<string>>)
     .on("namespace.created", (namespace) => {
-      const changed = () => page.local.emit("changed", info(namespace));
-
-      living.add(namespace);
-      namespace.on("connection", (socket) => {
-        socket.on("disconnect", changed);
-        changed();
-      });
+      const entry = { namespace, emptySince: Date.now() };
+      living.set(namespace.name, entry);
+      sorted = undefined;
       changed();
+
+      namespace.on("connection", (socket) => {
+        changed();
+        socket.on("disconnect", () => {
+          entry.emptySince = Date.now();
+          changed();
+        });
+      });
     })
-    .on("namespace.retired", (namespace) => {
-      living.delete(namespace);
-      page.local.emit("retired", namespace.name);
+    .on("namespace.retired", ({ name }) => {
+      living.delete(name);
+      sorted = undefined;
+      changed();
     });
 }

@@ -2,7 +2,6 @@
 // CONNECT packets until that was done. The article relies on it, and Socket.IO 4 dropped it. Here it is again, for every
 // connection whose handshake has `?ns=`: its CONNECT for that namespace waits until the default namespace has decided
 // about the connection, and if the peer has not asked for the default namespace, the server asks on its behalf.
-
 import type { Server, Socket } from "socket.io";
 import * as internals from "./internals";
 import { askedFor, interceptAnswer, nsOf, send, Type, type Auth, type Client } from "./internals";
@@ -12,8 +11,6 @@ import type { Lifetimes } from "./lifetime";
  * Does what `io.on("connection", listener)` does, before a peer enters the namespace that its handshake asks for, and
  * refuses a peer for which the listener returns a reason: as the answer to its CONNECT for that namespace, or as the event
  * `refused` where it has asked for the default namespace itself. Other namespaces on its connection stay.
- *
- * @param lifetimes - where a namespace is held from the CONNECT on
  * @throws Error for a second time on the same server, and for a version of Socket.IO that this was not made for
  */
 export function onConnection(
@@ -21,9 +18,10 @@ export function onConnection(
   lifetimes: Lifetimes,
   listener: (socket: Socket) => { err: string } | undefined,
 ): void {
-  /** The CONNECTs of a connection that wait for the default namespace: the names, and how each one goes on. */
-  type Waiting = Map<string, () => void>;
+  /** The CONNECTs of a connection that wait for the default namespace: how each goes on, and what they hold. */
+  type Waiting = Map<string, () => void> & { holds?: string };
   const undecided = new WeakMap<Client, Waiting>();
+
   internals.interceptConnects(io, (client, name, auth, next) => {
     const ns = nsOf(client);
     if (name !== "/" && name !== ns) return next();
@@ -35,9 +33,9 @@ export function onConnection(
       askedFor(client).set("/", socket); // the server has put it there before
       return send(client, { type: Type.CONNECT, nsp: "/", data: { sid: socket.id } });
     }
-    const waiting = new Map([[name, next]]);
+    const waiting: Waiting = new Map([[name, next]]);
     undecided.set(client, waiting);
-    if (ns) lifetimes.hold(client, ns);
+    if (ns && lifetimes.hold(client, ns)) waiting.holds = ns;
     if (!socket) return enterDefault(client, auth, waiting);
     decide(socket); // its namespace may have been retired meanwhile
     letIn(client, waiting);
@@ -58,14 +56,21 @@ export function onConnection(
   }
 
   function letIn(client: Client, waiting: Waiting): void {
+    if (undecided.get(client) !== waiting) return; // refused, or a middleware has called `next` twice
     undecided.delete(client);
     if (client.conn.readyState === "open") waiting.forEach((next) => next());
   }
 
   function decide(socket: Socket): void {
-    const refusal = listener(socket);
-    if (!refusal) return;
     const { client } = socket;
+    let refusal;
+    try {
+      refusal = listener(socket);
+    } catch (err) {
+      process.emitWarning(err as Error); // as in Socket.IO, where creating a namespace fails, only its peer is cut off
+      client.conn.close();
+    }
+    if (!refusal) return;
     const data = client.conn.protocol === 3 ? refusal.err : { message: refusal.err }; // Socket.IO 2 knows a string
     // without the DISCONNECT, a client before 4.4 would try again
     refuse(client, [{ type: Type.CONNECT_ERROR, data }, { type: Type.DISCONNECT }]);
@@ -79,7 +84,6 @@ export function onConnection(
     const waiting = undecided.get(client);
     undecided.delete(client);
     for (const nsp of waiting?.keys() ?? []) for (const answer of answers) send(client, { ...answer, nsp });
-    waiting?.clear();
-    lifetimes.release(client, nsOf(client) ?? "/");
+    if (waiting?.holds) lifetimes.release(client, waiting.holds);
   }
 }

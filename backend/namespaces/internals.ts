@@ -1,7 +1,6 @@
 // internals.ts: the members that Socket.IO 4 keeps private and this pattern cannot do without, all in one place. They are
 // the reason why package.json names the versions of Socket.IO that this was tried with. Replaced: `connect` of the class
 // of clients, once; `_add` of each namespace of a route; `_packet` of a client, from its CONNECT to the answer.
-
 import { EventEmitter } from "node:events";
 import type { Namespace, Server, Socket } from "socket.io";
 
@@ -11,7 +10,7 @@ export type Client = Socket["client"];
 export type Auth = Record<string, unknown>;
 /** A packet of Socket.IO, and the types that are needed here. */
 export type Packet = { type: number; nsp: string; data?: unknown };
-export const Type = { CONNECT: 0, DISCONNECT: 1, EVENT: 2, CONNECT_ERROR: 4 } as const;
+export const Type = { CONNECT: 0, DISCONNECT: 1, EVENT: 2, ACK: 3, CONNECT_ERROR: 4 } as const;
 
 /** The namespaces of a server. `_nsps`: nothing public lists them, and nothing public removes one. */
 export function namespacesOf(io: Server): Map<string, Namespace> {
@@ -70,7 +69,8 @@ export function interceptAnswer(client: Client, nsp: string, onAnswer: (answer: 
   const answers = new Map([[nsp, onAnswer]]);
   expected.set(client, answers);
   client._packet = (packet, options) => {
-    const listener = "nsp" in packet && packet.type !== Type.EVENT && answers.get(packet.nsp);
+    const isAnswer = "nsp" in packet && packet.type !== Type.EVENT && packet.type !== Type.ACK;
+    const listener = isAnswer && answers.get(packet.nsp);
     if (!listener) return _packet.call(client, packet, options);
     answers.delete(packet.nsp);
     if (answers.size === 0) {
@@ -84,11 +84,9 @@ export function interceptAnswer(client: Client, nsp: string, onAnswer: (answer: 
 type ConnectHandler = (client: Client, name: string, auth: Auth, next: () => void) => void;
 const handlers = new WeakMap<Server, ConnectHandler>();
 const replaced = new WeakSet<object>();
-
 /**
  * Hands every CONNECT of a server's clients to `handler`; `next` is what Socket.IO does with it. `client.connect`: nothing
  * public comes before the answer. It is replaced for the class of the clients, and so for every engine of the server.
- *
  * @throws Error for a second handler on the same server, and for a Socket.IO in which something of this file is missing
  */
 export function interceptConnects(io: Server, handler: ConnectHandler): void {
@@ -106,14 +104,12 @@ export function interceptConnects(io: Server, handler: ConnectHandler): void {
   handlers.set(io, handler);
 }
 
-/**
- * What the clients of a server inherit from. Nothing public leads to it, so a connection that leads nowhere is opened, of
- * protocol 3: Socket.IO itself puts such a client into the default namespace, and there it is seen.
- */
+// Nothing public leads to what clients inherit from. So a connection that leads nowhere is opened, of protocol 3: Socket.IO
+// itself puts such a client into the default namespace, and there it is seen.
 function prototypeOfClients(io: Server): { connect(this: Client, name: string, auth?: Auth): void } {
   const { engine, sockets } = io;
   const { _add } = sockets;
-  const nowhere = Object.assign(new EventEmitter(), { id: "", protocol: 3, readyState: "closed" });
+  const nowhere = Object.assign(new EventEmitter(), { protocol: 3, readyState: "closed", request: { headers: {} } });
   let client: Client | undefined;
   try {
     sockets._add = async (arriving) => void (client = arriving);

@@ -1,6 +1,5 @@
 // lifetime.ts: who holds a namespace, and when it is retired. The article remembers every namespace forever. Here one
 // lives as long as somebody holds it: each peer from its CONNECT on, until its connection closes or it is refused.
-
 import { clearTimeout, setTimeout } from "node:timers"; // Node's own in every runtime, with `unref`
 import type { Namespace } from "socket.io";
 import { interceptAnswer, interceptEntries, namespacesOf, Type, type Client } from "./internals";
@@ -40,9 +39,9 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
     };
   }
 
-  /** Keeps a namespace, even one that is yet to come, until the client is refused or its connection closes. */
-  function hold(client: Client, name: string): void {
-    if (client.conn.readyState === "closed") return;
+  /** Holds a namespace, even one yet to come, until the client is refused or its connection closes; true if that is new. */
+  function hold(client: Client, name: string): boolean {
+    if (client.conn.readyState === "closed") return false;
     interceptAnswer(client, name, ({ type }) => {
       if (type === Type.CONNECT_ERROR) release(client, name);
       return true;
@@ -52,13 +51,14 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
       heldBy.set(client, (held = new Set()));
       client.conn.on("close", () => heldBy.get(client)!.forEach((name) => release(client, name)));
     }
-    if (held.has(name)) return;
+    if (held.has(name)) return false;
     held.add(name);
     const lifetime: Lifetime = byName.get(name) ?? { holders: 0 };
     byName.set(name, lifetime);
     lifetime.holders++;
     clearTimeout(lifetime.countdown);
     lifetime.countdown = undefined; // a timer that has been stopped still takes memory
+    return true;
   }
 
   /** Lets go of a namespace, if the client holds it. */
@@ -75,12 +75,12 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
     lifetime.countdown = setTimeout(() => retire(lifetime), retireAfter).unref(); // a closed server may end its process
   }
 
-  function retire({ namespace }: Lifetime): void {
+  function retire({ namespace, countdown }: Lifetime): void {
     const { name, server, adapter } = namespace!;
+    clearTimeout(countdown);
     byName.delete(name);
     if (namespacesOf(server).get(name) === namespace) namespacesOf(server).delete(name);
     stopSweeping(adapter);
-    // an adapter that fails to close must not end the process, nor fail without a word
     new Promise((resolve) => resolve(adapter.close())).catch((err) => {
       process.emitWarning(`The adapter of ${name}, which was retired, did not close: ${err}`);
     });

@@ -1,7 +1,7 @@
 // recovery.ts: Socket.IO's own adapter for connection state recovery, ended with its namespace. Its constructor starts an
 // interval that nothing can stop, and that keeps the namespace in memory forever. So adapters are built without that
 // constructor, and with the same sweep once a minute, which ends when the namespace is retired.
-
+import { EventEmitter } from "node:events";
 import { clearInterval, setInterval } from "node:timers"; // Node's own in every runtime, with `unref`
 import type { Namespace, Server } from "socket.io";
 type Adapter = Namespace["adapter"];
@@ -16,13 +16,14 @@ const sweeps = new WeakMap<Adapter, NodeJS.Timeout>();
 
 /** Lets the adapters of a server's new namespaces end, if they are Socket.IO's own for recovery. */
 export function endRecoveryWithNamespace(io: Server): void {
-  const { maxDisconnectionDuration, sessions, packets } = io.sockets.adapter as RecoveryAdapter;
-  if (!(sessions instanceof Map && Array.isArray(packets))) return; // another adapter
   io.sockets.adapter.persistSession = () => {}; // nobody is recovered in the default namespace
-  const { adapter } = io;
+  const { maxDisconnectionDuration, packets } = io.sockets.adapter as RecoveryAdapter;
   const Own = io.adapter() as unknown as new () => RecoveryAdapter;
+  const Plain = Object.getPrototypeOf(Own); // what it extends; a class that extends it in its turn is left alone
+  if (!Array.isArray(packets) || Object.getPrototypeOf(Plain) !== EventEmitter) return;
+  const { adapter } = io;
   const build = function (namespace: Namespace): RecoveryAdapter {
-    const built: RecoveryAdapter = Reflect.construct(Object.getPrototypeOf(Own), [namespace], Own);
+    const built: RecoveryAdapter = Reflect.construct(Plain, [namespace], Own);
     const sweep = () => {
       const oldest = Date.now() - maxDisconnectionDuration;
       built.sessions.forEach(({ disconnectedAt }, id) => disconnectedAt < oldest && built.sessions.delete(id));

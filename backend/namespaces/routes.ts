@@ -1,5 +1,4 @@
 // routes.ts: the table of routes, and what it makes of the events of `ioHandler`.
-
 import type { Server, Socket } from "socket.io";
 
 /** A table of routes: the name of each, and the pattern that its namespaces match from end to end. */
@@ -40,7 +39,7 @@ export function matcher(table: Routes) {
   }
 
   return (ns: string): Route | undefined => {
-    if (!/^\/./.test(ns)) return undefined; // every namespace's name begins with a slash, and `/` is the default one
+    if (!/^\/./s.test(ns)) return undefined; // every namespace's name begins with a slash, and `/` is the default one
     for (const [name, pattern] of routes) {
       const matches = ns.match(pattern);
       if (matches) return { name, captures: matches.slice(1) };

@@ -5,23 +5,8 @@
 // from `engine.transport.query`.
 
 import type { Socket } from "socket.io-client";
-
-/** One step of a handshake. */
-export interface Step {
-  /** Which way it went, or where it happened. */
-  place: "to-server" | "to-browser" | "in-server" | "end";
-  title: string;
-  /** The packet as it was sent, or the code that the server ran. */
-  code: string;
-  explanation: string;
-  /** Milliseconds since the request, or how the page knows of a step that it cannot see. */
-  time: string;
-  /** Set in the step that shows how the handshake ended. */
-  result?: Result;
-}
-
-/** How a handshake ended. */
-export type Result = "created" | "joined" | "refused" | "lost";
+import * as words from "./steps.js";
+import type { Result, Step } from "./steps.js";
 
 /** Shows handshakes while they happen. */
 export interface HandshakeView {
@@ -29,6 +14,7 @@ export interface HandshakeView {
   begin(reconnection: boolean): void;
   /** Shows a step at this position among the steps of the handshake. */
   addStep(step: Step, index: number): void;
+  /** How the handshake ended, this many milliseconds after the request. */
   end(result: Result, ms: number): void;
 }
 
@@ -71,133 +57,49 @@ class Handshake {
   }
 
   watch(engine: Engine): void {
-    this.add({
-      place: "to-server",
-      title: "Request with ?ns=",
-      code: `GET ${addressOf(engine.transport)}`,
-      explanation: "The browser opens a connection. The query says which namespace it wants.",
-    });
+    this.add(words.request(`GET ${addressOf(engine.transport)}`));
     engine.on("packetCreate", ({ type, data }) => {
       if (type === "message") this.onSent(String(data));
     });
     engine.on("packet", ({ type, data }) => {
-      if (type === "open") {
-        this.add({
-          place: "to-browser",
-          title: "Connection open",
-          code: `0${data}`,
-          explanation: "The connection has an id. It is in no namespace yet.",
-        });
-      }
+      if (type === "open") this.add(words.open(`0${data}`));
       if (type === "message") this.onReceived(String(data));
     });
-    engine.on("upgrade", (transport) => {
-      this.add({
-        place: "to-server",
-        title: "Upgrade to WebSocket",
-        code: `GET ${addressOf(transport)}`,
-        explanation:
-          "The same connection now uses WebSocket instead of HTTP requests. Nothing changes for its namespace.",
-      });
-    });
+    engine.on("upgrade", (transport) => this.add(words.upgrade(`GET ${addressOf(transport)}`)));
     engine.on("close", (reason) => this.onClose(reason));
   }
 
   private onSent(message: string): void {
     const { type, payload } = parse(message);
-    if (type !== CONNECT) return;
-
-    this.add({
-      place: "to-server",
-      title: "CONNECT",
-      code: `4${message}`,
-      explanation: payload.includes('"pid"')
-        ? "The browser asks for its namespace again. With pid and offset it also asks for the messages that it missed."
-        : "The browser asks for its namespace. This is the only CONNECT that it sends.",
-    });
+    if (type === CONNECT) this.add(words.connect(`4${message}`, payload.includes('"pid"')));
   }
 
   private onReceived(message: string): void {
     const { type, namespace, payload } = parse(message);
     if (namespace !== this.ns) return;
 
-    if (type === CONNECT) {
-      this.answer = this.add({
-        place: "to-browser",
-        title: "Answer: connected",
-        code: `4${message}`,
-        explanation: "The peer is in its namespace. From now on it is an ordinary namespace of Socket.IO.",
-      });
-    }
+    if (type === CONNECT) this.answer = this.add(words.connected(`4${message}`));
 
-    if (type === CONNECT_ERROR) this.onRefused(message, (JSON.parse(payload) as { message: string }).message);
+    if (type === CONNECT_ERROR) {
+      const noRoute = isMiss((JSON.parse(payload) as { message: string }).message);
+      this.answer = this.add(words.refused(`4${message}`, noRoute));
+      if (noRoute) this.insertBeforeAnswer(words.inServer("refused"));
+      this.end("refused");
+    }
 
     if (type === EVENT && !this.result) {
       const [event, data] = JSON.parse(payload) as [string, { created: boolean }];
-      if (event === "topic") this.onTopic(message, data.created);
+      if (event !== "topic") return;
+      const result = data.created ? "created" : "found";
+      this.add(words.topic(`4${message}`));
+      this.insertBeforeAnswer(words.inServer(result));
+      this.end(result);
     }
-  }
-
-  private onTopic(message: string, created: boolean): void {
-    this.add({
-      place: "to-browser",
-      title: "First event of the chat",
-      code: `4${message}`,
-      explanation:
-        "“created” says whether this handshake created the namespace. “peers” says how many peers are in it now.",
-    });
-    this.addInServer({
-      title: created ? "Created" : "Found",
-      code: created
-        ? "ns.match(routes.chat) // matches\nnamespacesCreated.has(ns) // false\nio.of(ns) // creates it"
-        : "ns.match(routes.chat) // matches\nnamespacesCreated.has(ns) // true",
-      explanation:
-        `${IN_DEFAULT_NAMESPACE} The route “chat” matches, and the namespace ` +
-        `${created ? "does not exist, so the handler creates it" : "exists already"}. ` +
-        `Then the server goes on with the CONNECT.\n${NOT_ON_THE_WIRE}`,
-      time: "known from the event “topic” below",
-      result: created ? "created" : "joined",
-    });
-    this.end(created ? "created" : "joined");
-  }
-
-  private onRefused(message: string, reason: string): void {
-    const noRoute = reason.startsWith("no route matches");
-
-    this.answer = this.add({
-      place: "to-browser",
-      title: "Answer: refused",
-      code: `4${message}`,
-      explanation: noRoute
-        ? "The server answers the CONNECT with the reason. No namespace was created."
-        : "A middleware on the server did not let this peer in. The message is the reason.",
-      result: "refused",
-    });
-    if (noRoute) {
-      this.addInServer({
-        title: "No route matches",
-        code: "ns.match(routes.chat) // null",
-        explanation: `${IN_DEFAULT_NAMESPACE} No route matches, so it refuses the peer.\n${NOT_ON_THE_WIRE}`,
-        time: "known from the answer below",
-        result: "refused",
-      });
-    }
-    this.end("refused");
   }
 
   private onClose(reason: string): void {
-    const answered = this.steps.length > 1;
-
-    this.add({
-      place: "end",
-      title: answered ? "Connection closed" : "No answer",
-      code: reason,
-      explanation: !answered
-        ? "No server answered at this address."
-        : this.answer && !this.answer.result
-          ? "The peer was in its namespace until now."
-          : "The handshake stopped here. The peer was never in the namespace.",
-    });
+    const wasIn = this.answer !== undefined && this.answer.result !== "refused";
+    this.add(words.closed(reason, this.steps.length === 1 ? "no answer" : wasIn ? "was in" : "never in"));
     this.end("lost");
   }
 
@@ -208,9 +110,8 @@ class Handshake {
     return timed;
   }
 
-  /** Adds what the server did before it gave its answer. */
-  private addInServer(step: Omit<Step, "place">): void {
-    this.insert({ ...step, place: "in-server" }, this.answer ? this.steps.indexOf(this.answer) : this.steps.length);
+  private insertBeforeAnswer(step: Step): void {
+    this.insert(step, this.answer ? this.steps.indexOf(this.answer) : this.steps.length);
   }
 
   private insert(step: Step, index: number): void {
@@ -229,10 +130,10 @@ class Handshake {
   }
 }
 
-const IN_DEFAULT_NAMESPACE =
-  "The server keeps the CONNECT. First it puts the connection into the default namespace, where the handler reads ?ns=.";
-const NOT_ON_THE_WIRE =
-  "No packet shows this step: the browser did not ask for the default namespace, so the server sends no answer about it.";
+/** Whether this reason of a refusal says that no route matches: no other attempt can succeed. */
+export function isMiss(reason: string): boolean {
+  return reason.startsWith("no route matches");
+}
 
 // The types of the Socket.IO packets in a handshake. Each packet travels in an Engine.IO message, which puts a 4 in
 // front: 40 is CONNECT and its answer, 44 is a refusal, 42 is an event.

@@ -1,66 +1,58 @@
 // landing.ts: the landing page. A form to join a chat, and a live list of the namespaces on this server.
 
-import { io, type Socket } from "socket.io-client";
-import type { LobbyServerEvents, NamespaceInfo } from "../../backend/demo/events.js";
-import { count, find, make } from "./dom.js";
-import { lastName, rememberName } from "./name.js";
+import { count, find, link, make } from "./dom.js";
+import { describe, followLobby, type Living } from "./lobby.js";
+import { prepareNameField, rememberName } from "./name.js";
 
 const category = find("category", HTMLInputElement);
 const item = find("item", HTMLInputElement);
 const name = find("name", HTMLInputElement);
+const status = find("status", HTMLElement);
+const list = find("namespaces", HTMLElement);
+const more = find("more", HTMLElement);
+const rows = new Map<string, { row: HTMLLIElement; namespace: Living }>();
 
-name.value = lastName();
-
+prepareNameField(name);
 find("join", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
   rememberName(name.value.trim());
   location.assign(`/category/${category.value}/item/${item.value}/chat`);
 });
 
-const status = find("status", HTMLElement);
-const list = find("namespaces", HTMLElement);
-const rows = new Map<string, HTMLLIElement>();
+followLobby({ show, lost });
+setInterval(() => {
+  if (list.inert) return; // nobody knows
+  for (const { row, namespace } of rows.values()) if (namespace.peers === 0) fill(row, namespace); // the countdown
+}, 1000);
 
-// The lobby is a static namespace. It is there from the start, so the plain call of Socket.IO is enough.
-const lobby: Socket<LobbyServerEvents, Record<string, never>> = io("/lobby");
+function show(namespaces: Living[], total: number): void {
+  const names = new Set(namespaces.map((namespace) => namespace.name));
+  for (const [name, { row }] of rows) {
+    if (names.has(name)) continue;
+    row.remove();
+    rows.delete(name);
+  }
 
-lobby.on("namespaces", (namespaces) => {
-  rows.clear(); // after a reconnection the list may be another one
-  list.replaceChildren();
-  namespaces.forEach(showRow);
-  showCount();
-});
-lobby.on("changed", (namespace) => {
-  showRow(namespace);
-  showCount();
-});
-lobby.on("retired", (namespace) => {
-  rows.get(namespace)?.remove();
-  rows.delete(namespace);
-  showCount();
-});
-lobby.on("disconnect", () => {
-  status.textContent = "The connection to the server is lost. Reconnecting.";
-});
-lobby.on("connect_error", () => {
-  status.textContent = "The server does not answer. Trying again.";
-});
+  let before: Element | null = list.firstElementChild;
+  for (const namespace of namespaces) {
+    const row = rows.get(namespace.name)?.row ?? make("li", "", link(namespace.name, namespace.name), make("span", ""));
+    if (row === before) before = row.nextElementSibling;
+    else list.insertBefore(row, before); // a row that stays is not moved, or it would lose the focus
+    rows.set(namespace.name, { row, namespace });
+    fill(row, namespace);
+  }
 
-function showRow({ name, peers }: NamespaceInfo): void {
-  const row = rows.get(name) ?? addRow(name);
-  row.className = peers ? "" : "empty";
-  row.lastElementChild?.replaceChildren(peers ? count(peers, "peer") : "empty, will be removed");
+  list.inert = false;
+  status.textContent = total ? `${count(total, "namespace")} now` : "None now. Join a chat to create one.";
+  more.textContent = total > namespaces.length ? `and ${total - namespaces.length} more` : "";
 }
 
-function addRow(name: string): HTMLLIElement {
-  const link = make("a", "", name);
-  link.href = name;
-  const row = make("li", "", link, make("span", "peers"));
-  rows.set(name, row);
-  list.append(row);
-  return row;
+function fill(row: HTMLLIElement, namespace: Living): void {
+  row.className = namespace.peers ? "" : "empty";
+  row.lastElementChild?.replaceChildren(describe(namespace));
 }
 
-function showCount(): void {
-  status.textContent = rows.size ? `${rows.size} now` : "None now. Join a chat to create one.";
+function lost(reason: string): void {
+  list.inert = true; // grey, and nothing in it can be clicked
+  status.textContent = reason;
 }

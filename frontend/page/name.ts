@@ -1,6 +1,9 @@
 // name.ts: the person's name. The tab keeps it, so a reload does not ask again. The browser keeps it too, but only as a
 // suggestion, so that two tabs can be two people.
 
+import { LONGEST_NAME } from "../../backend/demo/events.js";
+import { lengthOf } from "./dom.js";
+
 const KEY = "name";
 
 /** The name that was given in this tab. */
@@ -8,9 +11,17 @@ export function nameOfThisTab(): string {
   return read(() => sessionStorage);
 }
 
-/** The name that was last given in this browser. */
-export function lastName(): string {
-  return read(() => localStorage);
+/** Suggests the last name in this field, and lets no form go that has none, or a longer one than the server takes. */
+export function prepareNameField(field: HTMLInputElement): void {
+  const check = () => {
+    const characters = lengthOf(field.value.trim());
+    if (characters === 0) field.setCustomValidity("Please give a name.");
+    else if (characters <= LONGEST_NAME) field.setCustomValidity("");
+    else field.setCustomValidity(`A name has at most ${LONGEST_NAME} characters. This one has ${characters}.`);
+  };
+  field.value = read(() => localStorage);
+  field.addEventListener("input", check);
+  check();
 }
 
 export function rememberName(name: string): void {

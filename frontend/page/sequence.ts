@@ -1,7 +1,9 @@
 // sequence.ts: draws handshakes as sequence diagrams, with the browser on the left and the server on the right.
 
 import { make } from "./dom.js";
-import type { HandshakeView, Result, Step } from "./handshake.js";
+import { drawHandler } from "./handler.js";
+import type { HandshakeView } from "./handshake.js";
+import type { Result, Step } from "./steps.js";
 
 const MAX_HANDSHAKES = 4; // older ones are removed, or a page that stays open for days would fill up
 
@@ -15,7 +17,7 @@ const places: Record<Step["place"], string> = {
 
 const results: Record<Result, string> = {
   created: "created",
-  joined: "joined",
+  found: "found",
   refused: "refused",
   lost: "no connection",
 };
@@ -23,7 +25,7 @@ const results: Record<Result, string> = {
 /** Draws into `panel`: the latest handshake is on top and open, the earlier ones are closed below it. */
 export function drawHandshakes(panel: HTMLElement): HandshakeView {
   let list = make("ol", "steps");
-  let resultText = make("span", "result");
+  let resultText = make("span", "result-text");
   let unanswered: HTMLElement | undefined; // the latest handshake, as long as the server has not answered
   let number = 0;
 
@@ -34,7 +36,7 @@ export function drawHandshakes(panel: HTMLElement): HandshakeView {
       for (const earlier of panel.querySelectorAll("details")) earlier.open = false;
 
       list = make("ol", "steps");
-      resultText = make("span", "result");
+      resultText = make("span", "result-text");
       const title = reconnection ? `Connection ${number} (reconnection)` : `Connection ${number}`;
       const sides = make("div", "sides", make("span", "", "Browser"), make("span", "", "Server"));
       const summary = make("summary", "", make("span", "", title), " ", resultText);
@@ -58,19 +60,21 @@ export function drawHandshakes(panel: HTMLElement): HandshakeView {
   };
 }
 
-function draw({ place, title, code, explanation, time, result }: Step): HTMLLIElement {
+function draw({ place, title, packet, explanation, time, result }: Step): HTMLLIElement {
   const heading = [make("span", "visually-hidden", places[place]), make("strong", "", title), " "];
+  const code = make("code", packet === undefined ? "code handler" : "code", ...highlightNs(packet ?? ""));
+  if (place === "in-server" && result) void drawHandler(code, result, "all");
   return make(
     "li",
     `step ${place} ${result ?? ""}`,
     make("p", "heading", ...heading, make("span", "time", time)),
-    make("code", "code", ...highlightNs(code)),
+    code,
     make("p", "explanation", explanation),
   );
 }
 
 /** Highlights `ns=...` in the query of a request. */
-function highlightNs(code: string): (Node | string)[] {
-  const [before = "", ns, after = ""] = code.split(/(?<=[?&])(ns=[^&]*)/);
-  return ns === undefined ? [code] : [before, make("mark", "", ns), after];
+function highlightNs(packet: string): (Node | string)[] {
+  const [before = "", ns, after = ""] = packet.split(/(?<=[?&])(ns=[^&]*)/);
+  return ns === undefined ? [packet] : [before, make("mark", "", ns), after];
 }

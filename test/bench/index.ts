@@ -4,6 +4,7 @@ import { openSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { Child } from "./child";
+import { cluster } from "./cluster";
 import type { Crowd, Transport } from "./clients";
 import { Figures, median } from "./figures";
 import { inTurn, leave, openFiles, profileInto, SHARED, startSides, visit, type Side } from "./sides";
@@ -40,6 +41,7 @@ async function main(): Promise<void> {
     allowPositionals: true,
     options: { json: { type: "string" }, "cpu-prof": { type: "string" }, "heap-prof": { type: "string" } },
   });
+  if (positionals[0] === "cluster") return console.log(await cluster(progress)); // it compares nothing with native
   const { json, ...profilers } = values;
   for (const name of positionals) {
     if (!(name in parts)) throw new Error(`there is no part "${name}", only ${Object.keys(parts).join(", ")}`);

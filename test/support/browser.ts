@@ -1,7 +1,8 @@
 // browser.ts: a real browser, and people who use the demo with it.
 
 import type { AddressInfo } from "node:net";
-import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+import { expect } from "chai";
+import { chromium, type Browser, type BrowserContextOptions, type FrameLocator, type Page } from "playwright-core";
 import { chatServer } from "../../backend/server";
 import { CHROMIUM, lacks } from "./installed";
 
@@ -57,6 +58,11 @@ export interface Person {
   problems: string[];
 }
 
+/** A page, or a frame in one. */
+interface Window {
+  page: Pick<Page & FrameLocator, "getByLabel" | "getByRole">;
+}
+
 export async function newPerson(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Person> {
   const context = await browser.newContext({ baseURL: url, reducedMotion: "reduce", ...options });
   context.setDefaultTimeout(WITHIN);
@@ -78,6 +84,66 @@ export async function newPerson(browser: Browser, url: string, options: BrowserC
   return { page, problems };
 }
 
+/** What the tests of a page have: a demo, and people who visit it. */
+export interface Stage {
+  readonly demo: Demo;
+  /** Somebody who opens the browser. The test fails at the end where they had problems. */
+  person(options?: BrowserContextOptions): Promise<Person>;
+  /** Closes the demo; until `startAgain`, nobody answers. */
+  stop(): Promise<void>;
+  startAgain(options?: { comeBackWithin: number }): Promise<void>;
+}
+
+/** Runs a suite in one browser, and each of its tests on a demo of its own. It is skipped where there is no browser. */
+export function describeInBrowser(title: string, suite: (stage: Stage) => void): void {
+  describe(title, function () {
+    this.timeout(4 * WITHIN);
+
+    let browser: Browser | undefined;
+    let demo: Demo;
+    let people: Person[];
+
+    before("needs Chromium", async function () {
+      const missing = missingChromium();
+      if (missing && process.env["CI"]) throw new Error(missing);
+      if (missing) {
+        console.log(`  ${title}: not tested, ${missing}`);
+        this.skip();
+      }
+      browser = await openBrowser();
+    });
+
+    after(() => browser?.close());
+
+    beforeEach(async () => {
+      people = [];
+      demo = await startDemo();
+    });
+
+    afterEach(async () => {
+      const problems = people.flatMap((person) => person.problems);
+      await Promise.all(people.map(({ page }) => page.context().close()));
+      await demo.close();
+      expect(problems, "errors, or requests to other servers").to.deep.equal([]);
+    });
+
+    suite({
+      get demo() {
+        return demo;
+      },
+      async person(options) {
+        const newcomer = await newPerson(browser!, demo.url, options);
+        people.push(newcomer);
+        return newcomer;
+      },
+      stop: () => demo.close(),
+      async startAgain(options) {
+        demo = await startDemo({ port: demo.port, ...options });
+      },
+    });
+  });
+}
+
 /** Opens a chat and joins it under this name. */
 export async function join({ page }: Person, path: string, name: string): Promise<void> {
   await page.goto(path);
@@ -86,7 +152,32 @@ export async function join({ page }: Person, path: string, name: string): Promis
 }
 
 /** Writes a message and sends it with Enter. */
-export async function say({ page }: Person, text: string): Promise<void> {
+export async function say({ page }: Window, text: string): Promise<void> {
   await page.getByLabel("Message", { exact: true }).fill(text);
   await page.getByLabel("Message", { exact: true }).press("Enter");
+}
+
+/** Waits until this text is to be seen on the page. */
+export function sees({ page }: Person, text: string | RegExp): Promise<void> {
+  return page.getByText(text).filter({ visible: true }).first().waitFor();
+}
+
+/** Waits until a message is in the chat. */
+export function heard({ page }: Window, from: string, text: string): Promise<void> {
+  const message = page.getByRole("log").locator(".message").filter({ hasText: from });
+  return message.getByText(text, { exact: true }).first().waitFor();
+}
+
+export function messageField({ page }: Person) {
+  return page.getByLabel("Message", { exact: true });
+}
+
+/** The titles of the steps in the handshake that is open. */
+export function steps({ page }: Person): Promise<string[]> {
+  return page.locator("#handshakes details[open] .step strong").allInnerTexts();
+}
+
+/** Removes problems that a test makes on purpose. */
+export function forgive({ problems }: Person, expected: RegExp): void {
+  problems.splice(0, problems.length, ...problems.filter((problem) => !expected.test(problem)));
 }

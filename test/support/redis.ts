@@ -68,7 +68,33 @@ export class RedisServer {
     return ((await this.ask(["PUBSUB", "SHARDNUMSUB", channel])) as [string, number])[1];
   }
 
-  private async ask(command: string[]): Promise<unknown> {
+  get runs(): boolean {
+    return this.process?.exitCode === null && this.process.signalCode === null;
+  }
+
+  /** What this server of a Redis Cluster knows: its id, its master's, whether all is well, its slots, and the slot of a channel. */
+  async info(channel = "") {
+    const id = (await this.ask(["CLUSTER", "MYID"])) as string;
+    const state = /cluster_state:(\w+)/.exec((await this.ask(["CLUSTER", "INFO"])) as string)?.[1];
+    const nodes = (await this.ask(["CLUSTER", "NODES"])) as string;
+    const [, mine = ""] = /myself,master.* connected ?(.*)$/m.exec(nodes) ?? [];
+    const slots = mine.match(/\d+(-\d+)?/g)?.map((range) => range.split("-").map(Number)) ?? [];
+    return {
+      id,
+      state,
+      masterId: /myself,slave (\w+)/.exec(nodes)?.[1],
+      slots: slots.map(([from = 0, to = from]) => [from, to] as const),
+      slot: (await this.ask(["CLUSTER", "KEYSLOT", channel])) as number,
+    };
+  }
+
+  /** Whether this replica has all of its master. */
+  async isCopied(): Promise<boolean> {
+    return ((await this.ask(["INFO", "replication"])) as string).includes("master_link_status:up");
+  }
+
+  /** Sends one command by a connection of its own. */
+  async ask(command: string[]): Promise<unknown> {
     const client = await createClient({ url: this.url, socket: { reconnectStrategy: false } }).connect();
     try {
       return await client.sendCommand(command);

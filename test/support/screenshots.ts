@@ -2,7 +2,7 @@
 
 import { join as path } from "node:path";
 import type { Browser } from "playwright-core";
-import { newPerson, join, missingChromium, openBrowser, say, startDemo } from "./browser";
+import { heard, missingChromium, newPerson, openBrowser, say, startDemo } from "./browser";
 
 const folder = path(__dirname, "../../frontend/page/screenshots");
 
@@ -21,26 +21,20 @@ async function main(): Promise<void> {
 async function take(browser: Browser, colorScheme: "light" | "dark"): Promise<void> {
   const demo = await startDemo({ comeBackWithin: 10_000 });
   const look = { colorScheme, viewport: { width: 1280, height: 800 }, deviceScaleFactor: 1.5 };
-  const [ada, ben, eve, visitor] = await Promise.all([1, 2, 3, 4].map(() => newPerson(browser, demo.url, look)));
-  if (!ada || !ben || !eve || !visitor) return;
+  const { page } = await newPerson(browser, demo.url, look);
+  const [ada, ben] = [page.frameLocator("iframe[name=Ada]"), page.frameLocator("iframe[name=Ben]")];
 
-  await join(ada, "/category/1/item/2/chat", "Ada");
-  await ada.page.getByText("You created this namespace.").waitFor();
-  await join(ben, "/category/1/item/2/chat", "Ben");
-  await ben.page.getByText("2 people here").waitFor();
-  await say(ada, "Hello Ben. I came first, so the server created this namespace for me.");
-  await say(ben, "For me it was there already. My browser sent the same packets as yours!");
-  await say(ada, "Yes. The green box on the right is the difference.");
-  await ada.page.getByText("Yes. The green box").waitFor();
-  await ada.page.screenshot({ path: path(folder, `chat-${colorScheme}.png`), fullPage: true });
+  await page.goto("/two-peers?item=2");
+  await ben.getByText("Ben found this namespace").waitFor();
+  await page.getByText("2 peers").waitFor();
+  await say({ page: ada }, "I came first: the server created it for me.");
+  await heard({ page: ben }, "Ada", "I came first: the server created it for me.");
+  await say({ page: ben }, "For me it was there already.");
+  await heard({ page: ada }, "Ben", "For me it was there already.");
+  await ben.getByLabel("Message", { exact: true }).blur();
+  await page.screenshot({ path: path(folder, `two-peers-${colorScheme}.png`) });
 
-  await join(eve, "/category/7/item/42/chat", "Eve");
-  await eve.page.getByText("You created this namespace.").waitFor();
-  await visitor.page.goto("/");
-  await visitor.page.getByText("2 now").waitFor();
-  await visitor.page.screenshot({ path: path(folder, `landing-${colorScheme}.png`), fullPage: true });
-
-  await Promise.all([ada, ben, eve, visitor].map(({ page }) => page.context().close()));
+  await page.context().close();
   await demo.close();
 }
 

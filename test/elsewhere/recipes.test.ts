@@ -1,12 +1,11 @@
 // The recipes of the guides that need packages which this project does not install: they are installed into a folder of
-// their own, once for all of them. React also needs a browser, and the names in Python need Python.
+// its own, once for all of them. React also needs a browser, and the names in Python need Python.
 
 import { expect } from "chai";
 import { execFile } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { Browser } from "playwright-core";
@@ -18,6 +17,7 @@ import { atTheEnd, next, open, openPlain, pause, startServer, until } from "../s
 import { needs } from "../support/installed";
 import { pythonOrSkip } from "../support/python";
 import { block, blocks, root, startExample } from "../support/readmes";
+import { installed } from "../support/scratch";
 
 const CHAT = "/category/1/item/2/chat";
 const PACKAGES = [
@@ -74,17 +74,8 @@ describe("the recipe", () => {
 
   before(async function () {
     this.timeout(300_000);
-    app = mkdtempSync(join(tmpdir(), "first-peer-"));
+    app = await installed(this, ...PACKAGES);
     writeFileSync(join(app, "package.json"), JSON.stringify({ private: true, type: "commonjs" }));
-    const npm = promisify(execFile)("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts", ...PACKAGES], {
-      cwd: app,
-      shell: process.platform === "win32",
-    });
-    await npm.catch(({ message }: Error) => {
-      if (process.env["CI"]) throw new Error(message);
-      console.log(`      skipped: the packages of the recipes cannot be installed: ${message}`);
-      this.skip();
-    });
 
     for (const copy of ["nest/src", "fastify"]) {
       cpSync(join(root, "backend/io-handler.ts"), join(app, copy, "io-handler.ts"));
@@ -102,8 +93,6 @@ describe("the recipe", () => {
     });
     expect(errors).to.deep.equal([]);
   });
-
-  after(() => rmSync(app, { recursive: true, force: true }));
 
   const run = (file: string, ...options: string[]) =>
     new DemoProcess(process.execPath, [...options, join(app, "out", file)]);

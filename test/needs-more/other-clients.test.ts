@@ -5,8 +5,8 @@ import { expect } from "chai";
 import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Server, Socket as ServerSocket } from "socket.io";
-import { atTheEnd, next, onEachTransport, pause, peersOf, startServer, until } from "./support/harness";
-import { pythonOrSkip } from "./support/python";
+import { atTheEnd, next, onEachTransport, pause, peersOf, startServer, until } from "../support/harness";
+import { pythonOrSkip } from "../support/python";
 
 const CHAT = "/category/1/item/2/chat";
 const WRONG = "/category/one/item/2/chat";

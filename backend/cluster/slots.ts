@@ -1,0 +1,32 @@
+// slots.ts: a Redis Cluster has 16,384 slots. Each channel is in one of them, and each slot has a master, until it moves.
+
+import type { Link } from "./link";
+import { within } from "./plain";
+
+const SLOTS = 16_384;
+const ASK_WITHIN = 1000; // milliseconds that a master gets to say who has which slot
+
+/** The slot of a channel, as Redis computes it: CRC16 (XMODEM) of the name, or of its part in braces. */
+export function slotOf(channel: string): number {
+  let crc = 0;
+  for (const byte of Buffer.from(/^[^{]*\{([^}]+)\}/.exec(channel)?.[1] ?? channel)) {
+    crc ^= byte << 8;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1;
+  }
+  return crc & (SLOTS - 1);
+}
+
+/**
+ * Asks a server of a Redis Cluster for the master of each slot.
+ *
+ * @param before - the masters as they were; a slot that has none now keeps its last one
+ * @returns `host:port` of each slot's master, or `""` where it never had one
+ */
+export async function mastersOf({ client, url }: Link, before: string[]): Promise<string[]> {
+  const masters = Array.from({ length: SLOTS }, (_, slot) => before[slot] ?? "");
+  for (const { from, to, master } of await within(ASK_WITHIN, client.clusterSlots())) {
+    const host = master.host.includes(":") ? `[${master.host}]` : master.host || url.hostname; // "": it knows none
+    masters.fill(`${host}:${master.port}`, from, to + 1);
+  }
+  return masters;
+}

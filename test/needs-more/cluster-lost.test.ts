@@ -1,0 +1,264 @@
+// A Redis that is killed, frozen, or cut off.
+
+import { createServer as createNetServer } from "node:net";
+import { expect } from "chai";
+import type { Socket } from "socket.io-client";
+import { Channels } from "../../backend/cluster/channels";
+import { CHAT, channelOf, eventually, onRedis, Peer, startNode } from "../support/cluster";
+import { atTheEnd, open, pause, until } from "../support/harness";
+import { forward, RedisServer } from "../support/redis";
+
+/** Counts those who look for a Redis that has been stopped, and turns them away. */
+async function atDoorOf({ port }: RedisServer) {
+  const server = createNetServer((socket) => {
+    door.knocks++;
+    socket.destroy();
+  });
+  const door = { knocks: 0, close: () => new Promise((resolve) => server.close(resolve)) };
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  return door;
+}
+
+describe("a cluster", () => {
+  const { log, logged } = onRedis();
+  let redis: RedisServer;
+  before(async () => {
+    redis = await RedisServer.start();
+  });
+  after(() => redis?.stop());
+
+  describe("when Redis is lost", () => {
+    afterEach(async () => {
+      redis.thaw();
+      await redis.stop();
+      await redis.start();
+    });
+
+    it("the peers of a node have each other, it is said once, and all is well when Redis is back", async () => {
+      const [a, b] = [await startNode(redis), await startNode(redis)];
+      const [ann, al] = [await Peer.join(a, "ann"), await Peer.join(a, "al")];
+      const bob = await Peer.join(b, "bob");
+      const gone = await Peer.join(b, "gone", { to: "/category/1/item/3/chat" });
+
+      await redis.stop();
+      await until(() => logged("is lost:").length === 2); // once by each node
+      for (let i = 0; i < 100; i++) await ann.says(`alone ${i}`);
+      await al.hears("message", { text: "alone 99" });
+      const amy = await Peer.join(a, "amy");
+      expect(await amy.hears("topic")).to.include({ peers: 3 }); // of this node
+      const late = await Peer.join(a, "late", { to: "/category/1/item/4/chat" });
+      gone.socket.disconnect();
+      await until(() => !b.knows("/category/1/item/3/chat"));
+      expect(bob.texts).to.deep.equal([]);
+
+      const door = await atDoorOf(redis);
+      await until(() => door.knocks === 4); // twice by each node
+      await door.close();
+      await redis.start();
+      await until(() => logged("is back.").length === 2);
+      expect(logged("is lost:")).to.have.lengthOf(2);
+      await until(() => a.io.of(CHAT).sockets.size === 3);
+      await ann.says("back");
+      await bob.hears("message", { text: "back" });
+      await bob.says("at last");
+      await al.hears("message", { text: "at last" });
+      expect(bob.texts).to.deep.equal(["back", "at last"]); // what was missed does not come late
+
+      const lou = await Peer.join(b, "lou", { to: "/category/1/item/4/chat" });
+      expect(await lou.hears("topic")).to.include({ peers: 2 });
+      await lou.says("found you");
+      await late.hears("message", { text: "found you" });
+      expect(await redis.subscribers(channelOf("/category/1/item/3/chat"))).to.equal(0);
+      for (const { socket } of [ann, al, bob, amy, late]) expect(socket.connected).to.equal(true);
+    });
+
+    it("the same where it falls silent with its connections open", async () => {
+      const [a, b] = [await startNode(redis), await startNode(redis)];
+      const [ann, al] = [await Peer.join(a, "ann"), await Peer.join(a, "al")];
+      const bob = await Peer.join(b, "bob");
+
+      redis.freeze();
+      await ann.says("hello?");
+      await al.hears("message", { text: "hello?" });
+      await Promise.all([Peer.join(a, "amy"), Peer.join(a, "eve", { to: "/category/1/item/3/chat" })]);
+      expect(log).to.deep.equal([]); // all that while Redis does not yet count as lost
+      await until(() => logged("is lost:").length === 2);
+
+      redis.thaw();
+      await until(() => logged("is back.").length === 2);
+      redis.freeze();
+      await until(() => logged("is lost:").length === 4);
+
+      redis.thaw();
+      await until(() => logged("is back.").length === 4);
+      await ann.says("back");
+      await bob.hears("message", { text: "back" });
+      expect(bob.texts).to.deep.equal(["back"]); // what was missed does not come late
+    });
+
+    it("a node says that it is back when its channels are, also those that came while Redis was away", async () => {
+      const far = await forward([redis.port], 100);
+      atTheEnd(far.close);
+      const a = await startNode({ url: `redis://127.0.0.1:${far.port}` });
+      await Peer.join(a, "ann");
+      await redis.stop();
+      await until(() => logged("is lost:").length === 1);
+      await Peer.join(a, "late", { to: "/category/1/item/3/chat" });
+
+      await redis.start();
+      await until(() => logged("is back.").length === 1);
+      expect(await redis.subscribers(channelOf(CHAT))).to.equal(1);
+      expect(await redis.subscribers(channelOf("/category/1/item/3/chat"))).to.equal(1);
+    });
+
+    it("it does not say so where Redis is lost again before that", async () => {
+      const far = await forward([redis.port], 100);
+      atTheEnd(far.close);
+      const a = await startNode({ url: `redis://127.0.0.1:${far.port}` });
+      await redis.stop();
+      await until(() => logged("is lost:").length === 1);
+      await Peer.join(a, "late");
+      await redis.start();
+      await until(() => a.cluster["channels"]["masters"].of(CHAT).client.isReady);
+      far.mute(true); // before the channel is there
+      far.mute(false); // for the next connection
+
+      await until(() => logged("is back.").length === 1);
+      expect(await redis.subscribers(channelOf(CHAT))).to.equal(1);
+      expect(log).to.have.lengthOf(2);
+    });
+
+    it("what was on its way when Redis died is made up for: a channel that came, and one that went", async () => {
+      const a = await startNode(redis);
+      await Peer.join(a, "ann");
+      const gone = await Peer.join(a, "gone", { to: "/category/1/item/3/chat" });
+
+      redis.freeze();
+      gone.socket.disconnect();
+      await until(() => !a.knows("/category/1/item/3/chat"));
+      await Peer.join(a, "late", { to: "/category/1/item/4/chat" }); // lets nobody wait for longer than a second
+      await redis.stop();
+      await redis.start();
+      await until(() => logged("is back.").length === 1);
+      expect(await redis.subscribers(channelOf("/category/1/item/3/chat"))).to.equal(0);
+      expect(await redis.subscribers(channelOf("/category/1/item/4/chat"))).to.equal(1);
+    });
+
+    it("a connection that is taken and never answered is not waited for", async function () {
+      this.timeout(40_000);
+      const far = await forward([redis.port]);
+      atTheEnd(far.close);
+      const a = await startNode({ url: `redis://127.0.0.1:${far.port}` });
+      far.mute(true);
+      await until(() => logged("is lost:").length === 1);
+      await until(() => far.taken() === 2); // the node tries again, and gets no word
+      far.mute(false); // for those who come later
+      await until(() => far.taken() === 3);
+      await until(() => logged("is back.").length === 1);
+      await Peer.join(a, "ann");
+      expect(await redis.subscribers(channelOf(CHAT))).to.equal(1);
+    });
+
+    it("an application that fails on a message of another node loses no later one", async () => {
+      const [a, b] = [await startNode(redis), await startNode(redis)];
+      const [ann, bob] = [await Peer.join(a, "ann"), await Peer.join(b, "bob")];
+      b.io.on("trouble", () => {
+        throw new Error("a mistake in the application");
+      });
+      a.io.serverSideEmit("trouble");
+      await until(() => logged("is back.").length === 1);
+      await ann.says("are you well?");
+      await bob.hears("message", { text: "are you well?" });
+      expect(logged("a mistake in the application")).to.have.lengthOf(1);
+    });
+
+    it("again and again while namespaces come and go: no channel is missing afterwards, and none is left", async function () {
+      this.timeout(120_000);
+      const nodes = [await startNode(redis), await startNode(redis)].map((node) => ({
+        ...node,
+        peers: new Map<string, Socket>(), // one at most for each namespace
+      }));
+      const idle = await redis.channels();
+      let going = true;
+
+      const comeAndGo = nodes.map(async ({ url, peers }) => {
+        for (let i = 0; going; i += 7) {
+          const to = `/category/2/item/${i % 40}/chat`;
+          const old = peers.get(to);
+          if (old) peers.delete(to);
+          else peers.set(to, open(url, to, { transports: ["websocket"] }));
+          old?.disconnect();
+          await pause(5);
+        }
+      });
+      for (const [round, trouble] of ["kill", "freeze", "short freeze", "kill", "freeze"].entries()) {
+        const before = logged("is lost:").length;
+        await pause(100 + 37 * round);
+        if (trouble === "kill") await redis.stop();
+        else redis.freeze();
+        if (trouble === "short freeze") await pause(500);
+        else await until(() => logged("is lost:").length === before + 2);
+        if (trouble === "kill") await redis.start();
+        else redis.thaw();
+        await until(() => logged("is back.").length === logged("is lost:").length);
+      }
+      going = false;
+      await Promise.all(comeAndGo);
+
+      const [here, there] = nodes.map(({ peers }) => peers) as [Map<string, Socket>, Map<string, Socket>];
+      const all = [...here.values(), ...there.values()];
+      const names = new Set([...here.keys(), ...there.keys()]);
+      await until(() => all.every((socket) => socket.connected));
+      await until(() => nodes.every(({ io, peers }) => io._nsps.size === 2 + peers.size));
+      // each namespace has two channels, and each node that has it one for answers
+      const length = idle.length + 2 * names.size + all.length;
+      await eventually(async () => expect(await redis.channels()).to.have.lengthOf(length));
+      for (const name of names) {
+        expect(await redis.subscribers(channelOf(name))).to.equal(Number(here.has(name)) + Number(there.has(name)));
+      }
+
+      const both = [...here].filter(([name]) => there.has(name));
+      expect(both).to.not.be.empty;
+      for (const [name, socket] of both) {
+        const other = new Peer(there.get(name)!);
+        await socket.emitWithAck("message", "hello");
+        await other.hears("message", { text: "hello" });
+      }
+
+      for (const socket of all) socket.disconnect();
+      await until(() => nodes.every(({ io }) => io._nsps.size === 2));
+      await eventually(async () => expect(await redis.channels()).to.have.members(idle));
+    });
+
+    it("a node that leaves does not come back, even where its application fails on the last message", async () => {
+      const far = await forward([redis.port], 100);
+      atTheEnd(far.close);
+      const [near, leaving] = [await Channels.of(redis.url), await Channels.of(`redis://127.0.0.1:${far.port}`)];
+      atTheEnd(() => near.close());
+      leaving.sSubscribe("trouble", () => {
+        throw new Error("a mistake in the application");
+      });
+      await leaving.settled("trouble");
+      void near.sPublish("trouble", "");
+      void leaving.sPublish("the last words", "");
+      await leaving.close();
+      expect(log).to.deep.equal([]);
+      expect(far.taken()).to.equal(1);
+    });
+
+    it("closing a node takes no longer", async () => {
+      const a = await startNode(redis);
+      await Peer.join(a, "ann");
+      await redis.stop();
+      await until(() => logged("is lost:").length === 1);
+      const since = Date.now();
+      await a.close();
+      expect(Date.now() - since).to.be.below(900);
+
+      const door = await atDoorOf(redis);
+      await pause(1200);
+      await door.close();
+      expect(door.knocks).to.equal(0); // a node that has gone looks for Redis no more
+    });
+  });
+});

@@ -1,0 +1,107 @@
+// Nodes that are processes: they die, hang, and end.
+
+import { expect } from "chai";
+import { CHAT, channelOf, eventually, onRedis, Peer, spawnListening, startNode } from "../support/cluster";
+import { atTheEnd, joined, next, open, until } from "../support/harness";
+import { RedisServer } from "../support/redis";
+
+describe("a cluster", () => {
+  onRedis();
+  let redis: RedisServer;
+  before(async () => {
+    redis = await RedisServer.start();
+  });
+  after(() => redis?.stop());
+
+  describe("as processes", () => {
+    it("a node that dies takes its peers with it, without a word: the next count is right", async () => {
+      const a = await startNode(redis);
+      const ann = await Peer.join(a, "ann");
+      const b = await spawnListening({ REDIS_URL: redis.url });
+      const bob = await Peer.join(b, "bob", { reconnection: false });
+      expect(await ann.hears("joined")).to.include({ peers: 2 });
+
+      b.child.kill("SIGKILL");
+      await next(bob.socket, "disconnect");
+      await eventually(async () => expect(await redis.subscribers(channelOf(CHAT))).to.equal(1));
+      const since = Date.now();
+      const al = await Peer.join(a, "al");
+      expect(Date.now() - since).to.be.below(900); // nobody waits for the dead
+      expect(await al.hears("topic")).to.include({ peers: 2 });
+      await al.says("where is bob?");
+      await ann.hears("message", { text: "where is bob?" });
+    });
+
+    it("a node that hangs costs the others its own peers in the count and nobody else's, until it is gone", async () => {
+      const [a, c] = [await startNode(redis), await startNode(redis)];
+      const ann = await Peer.join(a, "ann");
+      await Peer.join(c, "cleo");
+      const b = await spawnListening({ REDIS_URL: redis.url });
+      await Peer.join(b, "bob", { reconnection: false });
+      expect(await ann.hears("joined", { name: "bob" })).to.include({ peers: 3 });
+
+      b.child.kill("SIGSTOP");
+      const since = Date.now();
+      const al = await Peer.join(a, "al");
+      expect(await al.hears("topic")).to.include({ peers: 3 });
+      expect(Date.now() - since).to.be.below(4500); // Socket.IO itself would wait for 5 s
+      b.child.kill("SIGCONT");
+      const amy = await Peer.join(a, "amy");
+      expect(await amy.hears("topic")).to.include({ peers: 5 });
+      b.child.kill("SIGSTOP");
+      b.child.kill("SIGKILL");
+      await b.ended;
+      await eventually(async () => expect(await redis.subscribers(channelOf(CHAT))).to.equal(2));
+      const eve = await Peer.join(a, "eve");
+      expect(await eve.hears("topic")).to.include({ peers: 5 });
+    });
+
+    it("SIGTERM ends a node with code 0, and the others hear that its peers have left", async () => {
+      const a = await startNode(redis);
+      const ann = await Peer.join(a, "ann");
+      const b = await spawnListening({ REDIS_URL: redis.url });
+      await Peer.join(b, "bob", { reconnection: false });
+
+      const since = Date.now();
+      b.child.kill("SIGTERM");
+      expect(await b.ended).to.deep.equal([0, null]);
+      expect(Date.now() - since).to.be.below(3000);
+      expect(await ann.hears("left", { name: "bob" })).to.include({ peers: 1 });
+      expect(b.err).to.equal("");
+    });
+
+    it("SIGTERM ends a node with code 0 while Redis is away", async () => {
+      const other = await RedisServer.start();
+      atTheEnd(() => other.stop());
+      const b = await spawnListening({ REDIS_URL: other.url });
+      const bob = await Peer.join(b, "bob", { reconnection: false });
+      await other.stop();
+      await until(() => b.err !== "");
+      await bob.says("anybody?");
+
+      const since = Date.now();
+      b.child.kill("SIGTERM");
+      expect(await b.ended).to.deep.equal([0, null]);
+      expect(Date.now() - since).to.be.below(3000);
+      expect(b.err.trim().split("\n")).to.have.lengthOf(1);
+    });
+
+    it("SIGTERM ends a node with code 0 within a second and a half while Redis is frozen", async () => {
+      const other = await RedisServer.start();
+      atTheEnd(() => other.stop());
+      const took: number[] = [];
+      do {
+        const b = await spawnListening({ REDIS_URL: other.url });
+        await Peer.join(b, "bob", { reconnection: false });
+        other.freeze();
+        await joined(open(b.url, CHAT, { transports: ["websocket"], reconnection: false })); // its count is on the way
+        const since = Date.now();
+        b.child.kill("SIGTERM");
+        expect(await b.ended).to.deep.equal([0, null]);
+        took.push(Date.now() - since);
+        other.thaw();
+      } while (Math.min(...took) > 1500 && took.length < 3); // a machine that is busy gets another chance
+      expect(Math.min(...took)).to.be.at.most(1500);
+    });
+  });
+});

@@ -1,0 +1,120 @@
+// redis-cluster.ts: a real Redis Cluster of the test's own.
+
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { until } from "./harness";
+import { freePort, RedisServer } from "./redis";
+
+const run = promisify(execFile);
+
+/** Three masters on free ports of the loopback, and replicas where they are asked for. */
+export class RedisCluster {
+  private constructor(
+    private readonly folder: string,
+    /** The masters as they were at the start, and then the replicas of each. */
+    readonly servers: RedisServer[],
+    private readonly options: string[],
+  ) {}
+
+  /**
+   * @param replicas - of each master
+   * @param options - of each redis-server
+   */
+  static async start(replicas = 0, ...options: string[]): Promise<RedisCluster> {
+    const folder = await mkdtemp(join(tmpdir(), "redis-cluster-"));
+    const cluster = new RedisCluster(folder, [], options);
+    for (let i = 0; i < 3 * (1 + replicas); i++) await cluster.add();
+    const addresses = cluster.servers.map(({ port }) => `127.0.0.1:${port}`);
+    await run("redis-cli", ["--cluster", "create", ...addresses, "--cluster-replicas", `${replicas}`, "--cluster-yes"]);
+    for (const server of cluster.servers) await untilTrue(async () => (await server.info()).state === "ok");
+    for (const replica of cluster.servers.slice(3)) await untilTrue(() => replica.isCopied());
+    return cluster;
+  }
+
+  get url(): string {
+    return this.servers[0]!.url;
+  }
+
+  /** Starts one more server, which is not in the cluster yet. */
+  async add(): Promise<RedisServer> {
+    const i = this.servers.length;
+    const server = await RedisServer.start(
+      ...["--cluster-enabled", "yes", "--cluster-port", `${await freePort()}`, "--cluster-node-timeout", "1500"],
+      ...["--repl-diskless-sync-delay", "0", "--dir", this.folder, "--cluster-config-file", `nodes-${i}.conf`],
+      ...this.options,
+    );
+    this.servers.push(server);
+    return server;
+  }
+
+  /** Starts one more master, which has no slots yet. */
+  async join(): Promise<RedisServer> {
+    const server = await this.add();
+    await run("redis-cli", ["--cluster", "add-node", `127.0.0.1:${server.port}`, `127.0.0.1:${this.servers[0]!.port}`]);
+    const { id } = await server.info();
+    for (const { port } of this.servers) {
+      const nodes = () => run("redis-cli", ["-p", `${port}`, "cluster", "nodes"]);
+      await untilTrue(async () => (await nodes()).stdout.includes(id));
+    }
+    return server;
+  }
+
+  async replicaOf(master: RedisServer): Promise<RedisServer> {
+    const { id } = await master.info();
+    for (const server of this.servers) if ((await server.info()).masterId === id) return server;
+    throw new Error("it has no replica");
+  }
+
+  /** Makes a replica the master, as an operator would; resolves when all servers know. */
+  async promote(replica: RedisServer): Promise<void> {
+    await untilTrue(() => replica.isCopied());
+    const { masterId } = await replica.info();
+    await replica.ask(["CLUSTER", "FAILOVER"]);
+    const old = () => run("redis-cli", ["-p", `${replica.port}`, "cluster", "nodes"]);
+    await untilTrue(async () => (await replica.info()).slots.length > 0);
+    await untilTrue(async () => new RegExp(`^${masterId} .*slave`, "m").test((await old()).stdout));
+  }
+
+  /** The server that has a channel now. */
+  async ownerOf(channel: string): Promise<RedisServer> {
+    const { slot } = await this.servers.find(({ runs }) => runs)!.info(channel);
+    for (const server of this.servers) {
+      if (server.runs && (await server.info()).slots.some(([from, to]) => from <= slot && slot <= to)) return server;
+    }
+    throw new Error(`nobody has ${channel}`);
+  }
+
+  /** Moves a channel's slot, or so many of a master's slots, to another master, as an operator would. */
+  async move(slots: number, from: RedisServer, to: RedisServer): Promise<void> {
+    const [a, b] = [await from.info(), await to.info()];
+    const check = () => run("redis-cli", ["--cluster", "check", `127.0.0.1:${from.port}`]);
+    await untilTrue(() =>
+      check().then(
+        () => true,
+        () => false,
+      ),
+    ); // until all servers agree
+    const args = ["--cluster-from", a.id, "--cluster-to", b.id, "--cluster-slots", `${slots}`, "--cluster-yes"];
+    await run("redis-cli", ["--cluster", "reshard", `127.0.0.1:${from.port}`, ...args], { maxBuffer: 1e8 });
+  }
+
+  /** The channels that somebody is subscribed to, on all servers: one that is there twice is named twice. */
+  async channels(): Promise<string[]> {
+    return (await Promise.all(this.servers.map((server) => (server.runs ? server.channels() : [])))).flat();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.servers.map((server) => server.stop()));
+    await rm(this.folder, { recursive: true });
+  }
+}
+
+/** Resolves when a condition has come true; rejects when that takes longer than 15 s. */
+export async function untilTrue(condition: () => Promise<boolean>): Promise<void> {
+  let isTrue = false;
+  for (const deadline = Date.now() + 15_000; !isTrue && Date.now() < deadline;) isTrue = await condition();
+  await until(() => isTrue);
+}
