@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { until } from "./harness";
+import { pause, until } from "./harness";
 import { freePort, RedisServer } from "./redis";
 
 const run = promisify(execFile);
@@ -112,9 +112,10 @@ export class RedisCluster {
   }
 }
 
-/** Resolves when a condition has come true; rejects when that takes longer than 15 s. */
+/** Resolves when a condition has come true; rejects when that takes longer than 50 s. */
 export async function untilTrue(condition: () => Promise<boolean>): Promise<void> {
-  let isTrue = false;
-  for (const deadline = Date.now() + 15_000; !isTrue && Date.now() < deadline;) isTrue = await condition();
+  let isTrue = await condition();
+  for (const deadline = Date.now() + 50_000; !isTrue && Date.now() < deadline; isTrue = await condition())
+    await pause(20);
   await until(() => isTrue);
 }

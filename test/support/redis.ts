@@ -12,6 +12,7 @@ export const lacksRedis = () => lacks("Redis");
 /** A redis-server on a free port of the loopback, which keeps nothing on disk. */
 export class RedisServer {
   private process?: ChildProcess;
+  private client?: ReturnType<typeof createClient>;
 
   private constructor(
     readonly port: number,
@@ -34,7 +35,7 @@ export class RedisServer {
     const args = ["--port", String(this.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
     const child = spawn("redis-server", [...args, ...this.options], { stdio: "ignore" });
     this.process = child;
-    for (const deadline = Date.now() + 5000; ; await pause(10)) {
+    for (const deadline = Date.now() + 30_000; ; await pause(10)) {
       if (await answers(this.port)) return;
       if (child.exitCode !== null || Date.now() > deadline) throw new Error("redis-server has not started");
     }
@@ -43,6 +44,7 @@ export class RedisServer {
   /** Ends it at once, as a crash would. */
   async stop(): Promise<void> {
     const child = this.process;
+    if (this.client?.isOpen) this.client.destroy();
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const exited = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGKILL");
@@ -93,14 +95,14 @@ export class RedisServer {
     return ((await this.ask(["INFO", "replication"])) as string).includes("master_link_status:up");
   }
 
-  /** Sends one command by a connection of its own. */
+  /** Sends one command, by a connection that is kept for the next one: to make a client costs milliseconds. */
   async ask(command: string[]): Promise<unknown> {
-    const client = await createClient({ url: this.url, socket: { reconnectStrategy: false } }).connect();
-    try {
-      return await client.sendCommand(command);
-    } finally {
-      client.destroy();
+    if (!this.client?.isReady) {
+      this.client = createClient({ url: this.url, socket: { reconnectStrategy: false } });
+      this.client.on("error", () => undefined); // the command fails then
+      await this.client.connect();
     }
+    return this.client.sendCommand(command);
   }
 }
 
