@@ -35,19 +35,20 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
   const io = server as unknown as Server; // in here, any event will do
   const ee = new EventEmitter<RouteEvents<string>>();
   const matchRoute = matcher(table);
-  const namespacesCreated = namespacesOf(io); // the existing namespaces, which Socket.IO stores itself
-  const creators = new Map<string, Socket>(); // whose handshake creates a namespace just now
+  const namespacesCreated = namespacesOf(io); // Socket.IO's own store of the existing namespaces
+  const creators = new Map<string, Socket>(); // the first peer of a namespace, until it has been told of below
 
+  // retires a namespace after its last peer
   const lifetimes = createLifetimes(retireAfter, (namespace) => {
     ee.emit("namespace.retired", namespace, matchRoute(namespace.name)!.name);
   });
 
-  // io.on("connection", ...), and the default namespace goes first, as it did in Socket.IO 2
+  // like io.on("connection", ...), but before the peer enters its namespace, as in Socket.IO 2; `{ err }` refuses the peer
   onConnection(io, lifetimes, (socket) => {
     const { ns } = socket.handshake.query;
 
     if (typeof ns !== "string" || !ns) {
-      return { err: "ns not provided" }; // refuses the peer
+      return { err: "ns not provided" };
     }
 
     if (!matchRoute(ns)) {
@@ -57,7 +58,7 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
     if (!namespacesCreated.has(ns)) {
       // the first peer: its handshake creates the namespace
       creators.set(ns, socket);
-      io.of(ns);
+      io.of(ns); // goes on at "new_namespace"
     }
     return undefined;
   });

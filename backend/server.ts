@@ -14,7 +14,7 @@ import { pages } from "./demo/pages";
 /** Milliseconds in which a peer that lost its connection comes back to what it missed, and finds its namespace. */
 const COME_BACK_WITHIN = 10_000;
 
-/** The article's route, with short numbers: whoever makes up names cannot fill the memory with long ones. */
+/** The article's route, with short numbers, so that made-up names cannot fill the memory. */
 const routes = {
   chat: /^\/category\/(\d{1,9})\/item\/(\d{1,9})\/chat$/,
 };
@@ -32,14 +32,15 @@ export function chatServer(comeBackWithin = COME_BACK_WITHIN, cluster?: Cluster<
     connectionStateRecovery: cluster ? undefined : { maxDisconnectionDuration: comeBackWithin },
   });
 
-  // we attach the connection listeners of io-handler
+  // we attach our handler, which tells of each peer that joins
   const ee = ioHandler(io, { routes, retireAfter: comeBackWithin });
-  cluster?.serve(io, ee, presenceHere);
-
-  ee.on("namespace.created", (namespace, _route, creator) => rememberCreator(namespace, creator));
   ee.on("dynamic.group.chat", (socket, categoryId, itemId) => {
     void chat(socket, { categoryId, itemId }, cluster?.askAll);
   });
+
+  // and the demo around it
+  ee.on("namespace.created", (namespace, _route, creator) => rememberCreator(namespace, creator));
+  cluster?.serve(io, ee, presenceHere);
   lobby(io, ee, comeBackWithin);
   app.use(pages());
 

@@ -12,8 +12,8 @@ import { io, type ManagerOptions, type Socket, type SocketOptions } from "socket
  * @param namespace - the namespace's name, such as `/category/1/item/2/chat`
  * @param options - socket.io-client's own; `query` is sent beside `ns`
  * @returns the peer's socket in the namespace
- * @throws TypeError for the default namespace, for a name with `,` `?` or `#`, which end a name on its way to the
- *   server, and for an address with a path or a query
+ * @throws TypeError for the default namespace, for a name with `,` `?` `#` `[` or `]`, which does not reach the
+ *   server whole, and for an address with a path or a query
  */
 export function connect(
   serverIoUrl: string,
@@ -22,7 +22,8 @@ export function connect(
 ): Socket {
   const server = serverIoUrl.replace(/\/$/, "");
   const ns = namespace.replace(/^\/*/, "/");
-  if (!/^((\w+:)?\/\/)?[^/?#]*$/.test(server)) throw new TypeError(`"${serverIoUrl}" is not a server's address alone`);
+  if (!/^((\w+:)?\/\/)?[^/?#]*$/.test(server))
+    throw new TypeError(`"${serverIoUrl}" must be the address of a server, without a path or a query`);
   if (/^\/$|[,?#[\]]/.test(ns)) throw new TypeError(`no peer can create a namespace with the name "${ns}"`);
 
   return io(server + ns, {

@@ -1,4 +1,4 @@
-// The default namespace goes first: what Socket.IO 2 did for every client, and the article stands on.
+// The default namespace goes first: what Socket.IO 2 did for every client, and the article relies on.
 
 import { expect } from "chai";
 import type { Server, Socket as ServerSocket } from "socket.io";

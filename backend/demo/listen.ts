@@ -58,7 +58,7 @@ export function listen(server: HttpServer, io: Server, cluster?: Pick<Cluster, "
   const end = () => {
     if (ending) return; // Ctrl-C comes twice: from the terminal, and from npm
     ending = true;
-    setTimeout(() => process.exit(0), CLOSE_WITHIN); // for a peer that went away without a word
+    setTimeout(() => process.exit(0), CLOSE_WITHIN); // for a peer that disappeared without closing its connection
     void io.close(() => void Promise.resolve(cluster?.close()).then(() => process.exit(0)));
     server.closeAllConnections(); // also those that speak no Socket.IO
   };
