@@ -25,7 +25,7 @@ const figures = new Figures({
   pollingPeer: { text: "Heap for a peer, long polling", unit: "kB", inTable: false },
   namespace: { text: "Heap for a namespace with one peer", unit: "kB", inTable: true },
   echo: { text: "CPU of a message and its answer", unit: "ms", inTable: false },
-  broadcasts: { text: "Messages a second to 1,000 peers of a namespace", unit: "", inTable: true },
+  broadcasts: { text: "Messages a second, each to 1,000 peers", unit: "", inTable: true },
   joins: { text: `Joins a second on the way to ${crowd}`, unit: "", inTable: true },
   crowdHeap: { text: `Heap for each of ${crowd}`, unit: "kB", inTable: false },
   crowdMemory: { text: `Memory for each of ${crowd}`, unit: "kB", inTable: true },
