@@ -4,13 +4,10 @@ import type { AddressInfo } from "node:net";
 import { expect } from "chai";
 import { chromium, type Browser, type BrowserContextOptions, type FrameLocator, type Page } from "playwright-core";
 import { chatServer } from "../../backend/server";
-import { CHROMIUM, lacks } from "./installed";
+import { CHROMIUM, needs } from "./installed";
 
 /** Milliseconds that anything may take to appear. It is long, because a busy machine is slow. */
 export const WITHIN = 15_000;
-
-/** Says what is wrong where there is no Chromium to test with. */
-export const missingChromium = () => lacks("Chromium");
 
 export function openBrowser(): Promise<Browser> {
   return chromium.launch({
@@ -107,12 +104,7 @@ export function describeInBrowser(title: string, suite: (stage: Stage) => void):
     let people: Person[];
 
     before("needs Chromium", async function () {
-      const missing = missingChromium();
-      if (missing && process.env["CI"]) throw new Error(missing);
-      if (missing) {
-        console.log(`  ${title}: not tested, ${missing}`);
-        this.skip();
-      }
+      needs(this, "Chromium");
       browser = await openBrowser();
     });
 

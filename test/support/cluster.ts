@@ -8,7 +8,7 @@ import { Cluster } from "../../backend/cluster/cluster";
 import type { Presence } from "../../backend/demo/events";
 import { chatServer } from "../../backend/server";
 import { atTheEnd, joined, next, open, pause, until, type ClientOptions } from "./harness";
-import { lacksRedis } from "./redis";
+import { needs } from "./installed";
 
 export const CHAT = "/category/1/item/2/chat";
 export const channelOf = (namespace: string) => `socket.io#${namespace}#`;
@@ -21,12 +21,7 @@ export function onRedis() {
   const { log: consoleLog, error: consoleError } = console;
 
   before(function () {
-    const lacking = lacksRedis();
-    if (lacking && process.env["CI"]) throw new Error(lacking);
-    if (lacking) {
-      console.log(`  Skipped: ${lacking}.`);
-      this.skip();
-    }
+    needs(this, "Redis");
     console.log = console.error = (line: string) => log.push(line);
   });
   beforeEach(() => {

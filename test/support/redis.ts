@@ -4,10 +4,6 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { createClient } from "redis";
 import { pause } from "./harness";
-import { lacks } from "./installed";
-
-/** Says what is wrong where no redis-server can be started. */
-export const lacksRedis = () => lacks("Redis");
 
 /** A redis-server on a free port of the loopback, which keeps nothing on disk. */
 export class RedisServer {

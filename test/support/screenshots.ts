@@ -2,12 +2,13 @@
 
 import { join as path } from "node:path";
 import type { Browser } from "playwright-core";
-import { heard, missingChromium, newPerson, openBrowser, say, startDemo } from "./browser";
+import { heard, newPerson, openBrowser, say, startDemo } from "./browser";
+import { lacks } from "./installed";
 
 const folder = path(__dirname, "../../frontend/page/screenshots");
 
 async function main(): Promise<void> {
-  const missing = missingChromium();
+  const missing = lacks("Chromium");
   if (missing) throw new Error(missing);
 
   const browser = await openBrowser();
