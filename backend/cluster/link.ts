@@ -43,7 +43,11 @@ export class Link {
     // RESP 3: in the older protocol, a connection that is subscribed may not publish
     this.client = createClient({ url: url.href, RESP: 3, socket, disableOfflineQueue: true });
     if (!this.client.destroy) throw new Error("the package redis is older than version 5; 5 and 6 work");
-    this.client.on("error", (err) => this.onError(err)).on("ready", () => void this.onReady());
+    this.client
+      .on("error", (err) => this.onError(err))
+      // `destroy` misses a connection that is just being made: without this a node that has left would come back
+      .on("connect", () => this.state === "closed" && this.client.destroy())
+      .on("ready", () => void this.onReady());
     this.subscriptions = new Subscriptions(this.client, reports.onRefused, reports.onMoved);
   }
 

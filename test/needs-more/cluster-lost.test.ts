@@ -246,6 +246,24 @@ describe("a cluster", () => {
       expect(far.taken()).to.equal(1);
     });
 
+    it("nor does a node that leaves while it is connecting again", async () => {
+      const far = await forward([redis.port]);
+      atTheEnd(far.close);
+      const leaving = await Channels.of(`redis://127.0.0.1:${far.port}`);
+      leaving.sSubscribe("trouble", () => {});
+      await leaving.settled("trouble");
+      const { client } = leaving["masters"].of("trouble");
+      far.cut();
+      await new Promise((resolve) => client.once("reconnecting", resolve));
+      const left = leaving.close();
+      expect(client.isOpen).to.equal(false);
+      const end = await new Promise((resolve) =>
+        client.once("ready", () => resolve("back")).once("end", () => resolve("gone")),
+      );
+      expect(end).to.equal("gone");
+      await left;
+    });
+
     it("closing a node takes no longer", async () => {
       const a = await startNode(redis);
       await Peer.join(a, "ann");

@@ -106,6 +106,8 @@ export class RedisServer {
 export interface Forward {
   port: number;
   close: () => void;
+  /** Ends the connections that are open. */
+  cut: () => void;
   /** How many connections were taken. */
   taken: () => number;
   /** Lets nothing through any more on the connections that are open, and on those to come until it is told `false`. */
@@ -135,8 +137,12 @@ export async function forward(ports: number[], delay = 0): Promise<Forward> {
     pass(near, far);
     pass(far, near);
   });
+  const cut = () => {
+    for (const socket of sockets) socket.destroy();
+  };
   return {
     port: await listening(server),
+    cut,
     taken: () => next,
     mute(on) {
       muted = on;
@@ -144,7 +150,7 @@ export async function forward(ports: number[], delay = 0): Promise<Forward> {
     },
     close() {
       server.close();
-      for (const socket of sockets) socket.destroy();
+      cut();
     },
   };
 }
