@@ -35,6 +35,7 @@ describeInBrowser("the landing page", (stage) => {
     const visitor = await stage.person();
     await visitor.page.clock.install(); // the page's clock, which the test can put forward
     await visitor.page.goto("/");
+    await sees(visitor, "None now."); // from here on there is one change, and so one list
     stage.demo.io.of(chat);
     const left = async () => Number((await visitor.page.getByText(/^empty, \d+ s left$/).innerText()).match(/\d+/)![0]);
     const before = await left();
