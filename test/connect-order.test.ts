@@ -272,24 +272,24 @@ onEachTransport("the default namespace goes first", (transports) => {
   });
 
   it("a connection that closes at any moment leaves nothing behind", async () => {
-    const let_in: (() => void)[] = [];
+    const letIn: (() => void)[] = [];
     const { io, ee, url, created, retired, namespaces } = await startServer({
       io: { pingInterval: 200, pingTimeout: 200 },
     });
-    const hold = (_socket: unknown, done: () => void) => void let_in.push(done);
+    const hold = (_socket: unknown, done: () => void) => void letIn.push(done);
     ee.on("namespace.created", (namespace) => namespace.use(hold));
     io.use(hold);
     const moments: ((peer: ReturnType<typeof openPlain>[number]) => unknown)[] = [
       (peer) => next(peer.io as never, "open"),
       () => until(() => onTheWayIn(io) === 1),
       async () => {
-        await until(() => let_in.length === 1);
-        let_in.shift()!();
+        await until(() => letIn.length === 1);
+        letIn.shift()!();
       },
       async () => {
-        await until(() => let_in.length === 1);
-        let_in.shift()!();
-        await until(() => let_in.length === 1);
+        await until(() => letIn.length === 1);
+        letIn.shift()!();
+        await until(() => letIn.length === 1);
       },
     ];
 
@@ -298,7 +298,7 @@ onEachTransport("the default namespace goes first", (transports) => {
       await moment(peer!);
       peer!.disconnect();
       await until(() => io.engine.clientsCount === 0);
-      for (const done of let_in.splice(0)) done(); // too late
+      for (const done of letIn.splice(0)) done(); // too late
       await until(() => onTheWayIn(io) === 0 && retired.length === created.length);
       expect(io.sockets.sockets.size).to.equal(0);
       expect(namespaces()).to.deep.equal([]);

@@ -10,20 +10,7 @@ import { CHROMIUM, needs } from "./installed";
 export const WITHIN = 15_000;
 
 export function openBrowser(): Promise<Browser> {
-  return chromium.launch({
-    executablePath: CHROMIUM,
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--in-process-gpu", // these three save a tenth of the processor time
-      "--disable-software-rasterizer",
-      "--disable-site-isolation-trials",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      "--no-first-run",
-    ],
-  });
+  return chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-gpu"] });
 }
 
 export interface Demo {

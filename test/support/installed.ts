@@ -4,7 +4,10 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Context } from "mocha";
 
-export const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+/** The headless shell is Chromium without windows: the tests in it take a third of the processor time. */
+const CHROMIUMS = ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"];
+
+export const CHROMIUM = process.env["CHROMIUM"] ?? CHROMIUMS.find((path) => existsSync(path)) ?? CHROMIUMS[1]!;
 export const PYTHON = process.env["PYTHON"] ?? "/usr/bin/python3";
 
 const succeeds = (program: string, ...args: string[]) => spawnSync(program, args, { stdio: "ignore" }).status === 0;
