@@ -2,7 +2,7 @@
 
 import { expect } from "chai";
 import { execFile } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { readConfigFile, sys } from "typescript";
@@ -33,20 +33,16 @@ describe("the READMEs", () => {
     expect(readmes.get("README.md")!.split(/\s+/).length).to.be.at.most(1800);
   });
 
-  it("names tests that exist", async function () {
-    this.timeout(60_000);
-    const folders = ["test", "test/needs-more", "test/elsewhere"];
-    const mocha = join(root, "node_modules/mocha/bin/mocha.js");
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      [mocha, "--dry-run", "--reporter", "json", ...folders],
-      {
-        cwd: root,
-        maxBuffer: 1e8,
-      },
+  it("names tests that exist", () => {
+    const files = readdirSync(__dirname, { recursive: true, encoding: "utf8" }).filter((file) =>
+      file.endsWith("test.ts"),
     );
-    const { tests } = JSON.parse(stdout.slice(stdout.indexOf("{"))) as { tests: { title: string }[] };
-    const titles = new Set(tests.map(({ title }) => title));
+    const code = files.map((file) => readFileSync(join(__dirname, file), "utf8")).join("\n");
+    const titles = [...code.matchAll(/"(.+?)"|`(.+?)`/g)].map(([, plain, template]) => plain ?? template!);
+    const patterns = titles.flatMap((title) => {
+      const parts = title.split(/\$\{.*?\}/).map((part) => part.replace(/[^\w ]/g, "\\$&"));
+      return parts.join("").length < 10 ? [] : new RegExp(`^${parts.join(".+")}$`); // what is in braces may be anything
+    });
 
     const [, table] = readmes.get("test/README.md")!.match(/\| change .*\n\|[- |]+\|\n([^]*?)\n\n/)!;
     const rows = table!.split("\n");
@@ -54,7 +50,11 @@ describe("the READMEs", () => {
     for (const row of rows) {
       const names = [...row.split("|")[2]!.matchAll(/`([^`]+)`/g)].map(([, name]) => name);
       expect(names, row).to.not.deep.equal([]);
-      for (const name of names) expect(titles.has(name!), name).to.equal(true);
+      for (const name of names)
+        expect(
+          patterns.some((pattern) => pattern.test(name!)),
+          name,
+        ).to.equal(true);
     }
   });
 

@@ -5,7 +5,8 @@ import { spawn } from "node:child_process";
 import { join as path } from "node:path";
 import { expect } from "chai";
 import { Cluster } from "../../backend/cluster/cluster";
-import { channelOf, eventually, onRedis, Peer, spawnNode, startNode } from "../support/cluster";
+import { channelOf, eventually, onRedis, Peer, startNode } from "../support/cluster";
+import { compiledServer } from "../support/demo-server";
 import { atTheEnd, next, until } from "../support/harness";
 import { freePort, listening, RedisServer } from "../support/redis";
 
@@ -18,6 +19,7 @@ async function serverOf(onConnection: (socket: Socket) => void): Promise<string>
 
 describe("a node", () => {
   const { log } = onRedis();
+  const start = compiledServer();
   let redis: RedisServer;
   before(async () => {
     redis = await RedisServer.start();
@@ -28,18 +30,18 @@ describe("a node", () => {
     const taken = createNetServer();
     const port = await listening(taken);
     atTheEnd(() => taken.close());
-    const b = spawnNode({ REDIS_URL: redis.url, PORT: String(port) });
-    expect(await b.ended).to.deep.equal([1, null]);
-    expect(b.err).to.match(/^PORT \d+ is taken/);
+    const b = start({ REDIS_URL: redis.url, PORT: String(port) });
+    expect(await b.ended).to.equal(1);
+    expect(b.errors.join()).to.match(/^PORT \d+ is taken/);
   });
 
   it("that cannot use Redis says why in one sentence, without the password, and ends with code 1", async () => {
     const port = await freePort();
-    const node = spawnNode({ REDIS_URL: `redis://user:secret@127.0.0.1:${port}` });
-    expect(await node.ended).to.deep.equal([1, null]);
+    const node = start({ REDIS_URL: `redis://user:secret@127.0.0.1:${port}` });
+    expect(await node.ended).to.equal(1);
     const sentence = `cannot be used: connect ECONNREFUSED 127.0.0.1:${port}.`;
-    expect(node.err.trim()).to.equal(`REDIS_URL redis://127.0.0.1:${port} ${sentence}`);
-    expect(node.out).to.equal("");
+    expect(node.errors).to.deep.equal([`REDIS_URL redis://127.0.0.1:${port} ${sentence}`]);
+    expect(node.lines).to.deep.equal([]);
   });
 
   /** The whole message with which an address is refused. */

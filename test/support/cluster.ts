@@ -1,13 +1,11 @@
-// cluster.ts: nodes of a cluster, in this process or as processes of their own, and peers of their chat.
+// cluster.ts: nodes of a cluster in this process, and peers of their chat. Those that are processes are in demo-server.ts.
 
-import { spawn, type ChildProcess } from "node:child_process";
-import { join as path } from "node:path";
 import { expect } from "chai";
 import type { Socket } from "socket.io-client";
 import { Cluster } from "../../backend/cluster/cluster";
 import type { Presence } from "../../backend/demo/events";
 import { chatServer } from "../../backend/server";
-import { atTheEnd, joined, next, open, pause, until, type ClientOptions } from "./harness";
+import { atTheEnd, joined, open, pause, until, type ClientOptions } from "./harness";
 import { needs } from "./installed";
 
 export const CHAT = "/category/1/item/2/chat";
@@ -86,27 +84,6 @@ export async function startNode({ url: redisUrl }: { url: string }, retireAfter 
     return closed;
   });
   return { io, ee, cluster, port, url: `http://127.0.0.1:${port}`, close, knows: (name: string) => io._nsps.has(name) };
-}
-
-/** A node that is a process of its own. */
-export function spawnNode(env: NodeJS.ProcessEnv) {
-  const child: ChildProcess = spawn(process.execPath, ["-r", "ts-node/register", "backend/server.ts"], {
-    cwd: path(__dirname, "../.."),
-    env: { ...process.env, HOST: "127.0.0.1", PORT: "0", ...env },
-  });
-  const node = { child, out: "", err: "", ended: next<[number | null, string | null]>(child, "close"), url: "" };
-  child.stdout?.on("data", (chunk) => (node.out += chunk));
-  child.stderr?.on("data", (chunk) => (node.err += chunk));
-  atTheEnd(() => child.kill("SIGKILL") && node.ended);
-  return node;
-}
-
-export async function spawnListening(env: NodeJS.ProcessEnv) {
-  const node = spawnNode(env);
-  const address = /^Listening on (\S+)$/m;
-  await until(() => address.test(node.out) || node.child.exitCode !== null);
-  node.url = address.exec(node.out)?.[1] ?? expect.fail(node.err);
-  return node;
 }
 
 /** Resolves when an expectation that no event announces is fulfilled; rejects with its error after 15 s, or `within` ms. */
