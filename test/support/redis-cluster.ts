@@ -5,8 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { expect } from "chai";
-import { eventually } from "./cluster";
+import { pause } from "./harness";
 import { freePort, RedisServer } from "./redis";
 
 const run = promisify(execFile);
@@ -56,10 +55,7 @@ export class RedisCluster {
     const server = await this.add();
     await run("redis-cli", ["--cluster", "add-node", `127.0.0.1:${server.port}`, `127.0.0.1:${this.servers[0]!.port}`]);
     const { id } = await server.info();
-    for (const { port } of this.servers) {
-      const nodes = () => run("redis-cli", ["-p", `${port}`, "cluster", "nodes"]);
-      await untilTrue(async () => (await nodes()).stdout.includes(id));
-    }
+    for (const other of this.servers) await untilTrue(async () => (await other.nodes()).includes(id));
     return server;
   }
 
@@ -73,7 +69,6 @@ export class RedisCluster {
   async promote(replica: RedisServer): Promise<void> {
     await untilTrue(() => replica.isCopied());
     const { masterId } = await replica.info();
-    const old = () => run("redis-cli", ["-p", `${replica.port}`, "cluster", "nodes"]);
     let asked = -Infinity;
     await untilTrue(async () => {
       const { slots } = await replica.info();
@@ -84,7 +79,7 @@ export class RedisCluster {
       }
       return slots.length > 0;
     });
-    await untilTrue(async () => new RegExp(`^${masterId} .*slave`, "m").test((await old()).stdout));
+    await untilTrue(async () => new RegExp(`^${masterId} .*slave`, "m").test(await replica.nodes()));
   }
 
   /** The server that has a channel now. */
@@ -99,7 +94,8 @@ export class RedisCluster {
   /** Moves a channel's slot, or so many of a master's slots, to another master, as an operator would. */
   async move(slots: number, from: RedisServer, to: RedisServer): Promise<void> {
     const [a, b] = [await from.info(), await to.info()];
-    await eventually(() => run("redis-cli", ["--cluster", "check", `127.0.0.1:${from.port}`])); // all servers agree
+    const check = () => run("redis-cli", ["--cluster", "check", `127.0.0.1:${from.port}`]);
+    await untilTrue(() => check().then(Boolean, () => false)); // all servers agree
     const args = ["--cluster-from", a.id, "--cluster-to", b.id, "--cluster-slots", `${slots}`, "--cluster-yes"];
     await run("redis-cli", ["--cluster", "reshard", `127.0.0.1:${from.port}`, ...args], { maxBuffer: 1e8 });
   }
@@ -117,5 +113,7 @@ export class RedisCluster {
 
 /** Resolves when a condition has come true; rejects when that takes longer than 40 s. */
 async function untilTrue(condition: () => Promise<boolean>): Promise<void> {
-  await eventually(async () => expect(await condition(), `${condition}`).to.equal(true), 40_000);
+  for (const deadline = Date.now() + 40_000; !(await condition()); await pause(50)) {
+    if (Date.now() > deadline) throw new Error(`still waiting for: ${condition}`);
+  }
 }

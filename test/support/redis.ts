@@ -74,7 +74,7 @@ export class RedisServer {
   async info(channel = "") {
     const id = (await this.ask(["CLUSTER", "MYID"])) as string;
     const state = /cluster_state:(\w+)/.exec((await this.ask(["CLUSTER", "INFO"])) as string)?.[1];
-    const nodes = (await this.ask(["CLUSTER", "NODES"])) as string;
+    const nodes = await this.nodes();
     const [, mine = ""] = /myself,master.* connected ?(.*)$/m.exec(nodes) ?? [];
     const slots = mine.match(/\d+(-\d+)?/g)?.map((range) => range.split("-").map(Number)) ?? [];
     return {
@@ -84,6 +84,11 @@ export class RedisServer {
       slots: slots.map(([from = 0, to = from]) => [from, to] as const),
       slot: (await this.ask(["CLUSTER", "KEYSLOT", channel])) as number,
     };
+  }
+
+  /** All servers of the Redis Cluster, as this one knows them: a line for each. */
+  async nodes(): Promise<string> {
+    return (await this.ask(["CLUSTER", "NODES"])) as string;
   }
 
   /** Whether this replica has all of its master. */
