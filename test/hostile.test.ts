@@ -123,7 +123,7 @@ describe("a handshake that asks for nothing that a route matches", () => {
     await until(() => io.engine.clientsCount === 0);
   });
 
-  it("where ns is repeated, the last one counts, and the process of the article would have ended", async () => {
+  it("where ns is repeated, the last one counts, and the article's server would have crashed", async () => {
     const { url, created } = await startServer();
     const socket = openSocket(url, `ns=/nothing/here&ns=${CHAT}`);
     const heard: string[] = [];

@@ -59,7 +59,7 @@ export class Cluster<T = unknown> {
         const { name } = namespace;
         this.here.set(name, namespace);
         this.channels.sSubscribe(questionsIn(name), (message) => this.onMessage(namespace, String(message)));
-        // Whoever is in a namespace hears everything: nobody is let in before Redis knows that this node listens.
+        // A peer that is in a namespace hears everything: nobody is let in before Redis knows that this node listens.
         namespace.use(async (_socket, next) => {
           const listening = [channelOf(name), questionsIn(name)].map((channel) => this.channels.settled(channel));
           await within(WAIT, Promise.all(listening)).catch(() => {});

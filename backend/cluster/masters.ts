@@ -16,7 +16,7 @@ export class Masters {
   private masters: string[] = []; // of the slots: `host:port`; none where one Redis has all channels
   private following: Promise<void> | undefined;
   private next: Promise<void> | undefined;
-  private informed: Link | undefined; // it has told of a change
+  private informed: Link | undefined; // it has reported a change
   private turn = 0;
   private readonly clock = setInterval(() => void this.follow(), EVERY).unref();
 

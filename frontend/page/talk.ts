@@ -117,7 +117,7 @@ function addNote(text: string): void {
   addToLog(make("p", "note", text));
 }
 
-/** Whoever has scrolled up is reading, and is only moved by a message of their own. */
+/** Somebody who has scrolled up is reading: only a message of their own moves them to the end. */
 function addToLog(line: HTMLElement, own = false): void {
   const stay = !isAtEnd() && !own;
   log.append(line);

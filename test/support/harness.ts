@@ -157,8 +157,11 @@ export function next<Args extends unknown[] = unknown[]>(emitter: Emitter, event
 
 /** Resolves with the peers of a namespace at the server, as soon as there are `count`. */
 export async function peersOf(io: Server, name: string, count: number): Promise<ServerSocket[]> {
-  await until(() => io._nsps.get(name)?.sockets.size === count);
-  return [...(io._nsps.get(name)?.sockets.values() ?? [])];
+  const peers = () => [...(io._nsps.get(name)?.sockets.values() ?? [])];
+  await until(() => peers().length === count).catch(({ message }: Error) => {
+    throw new Error(`${message}; there are ${peers().length} in ${name}, and ${io.engine.clientsCount} connections`);
+  });
+  return peers();
 }
 
 /** How many peers are in the middlewares of the default namespace; before Socket.IO 4.8, how many are not in it. */
