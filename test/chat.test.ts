@@ -13,9 +13,9 @@ const CHAT = "/category/7/item/9/chat";
 type Peer = Socket<ChatServerEvents, ChatClientEvents>;
 type Message = Parameters<ChatServerEvents["message"]>[0];
 
-/** The demo server, quick to retire. */
-async function startChat() {
-  const { server, io, ee } = chatServer(100);
+/** The demo server, quick to retire if not told otherwise. */
+async function startChat(retireAfter = 100) {
+  const { server, io, ee } = chatServer(retireAfter);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   atTheEnd(() => io.close());
   return { io, ee, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
@@ -46,7 +46,7 @@ onEachTransport("the chat", (transports) => {
   });
 
   it("names nobody as the creator of a namespace that the application made", async () => {
-    const { io, url } = await startChat();
+    const { io, url } = await startChat(60_000);
     io.of(CHAT);
     const { topic } = await enter(url, "Ada", transports);
     expect(topic).to.include({ created: false, peers: 1 }).and.not.have.property("creator");

@@ -68,7 +68,7 @@ describe("on a cluster", () => {
 
   describe("on a node where nobody is in a namespace", () => {
     const somewhere = async () => {
-      const [a, b] = [await startNode(redis), await startNode(redis)];
+      const [a, b] = [await startNode(redis, 60_000), await startNode(redis)];
       const bob = await Peer.join(b, "bob");
       return { a, b, bob, namespace: a.io.of(CHAT) };
     };
