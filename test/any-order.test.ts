@@ -163,8 +163,9 @@ async function play(seed: number): Promise<void> {
   const act = (peer: Peer) => {
     const { name, direct, auth, socket, own, app } = peer;
     switch (upTo(7)) {
-      case 0: // beside /app, who goes before its answer is there is let in on a connection that stays
-        if (!app || socket.connected) socket.disconnect();
+      case 0:
+        // who goes before its answer is there hears no answer: on a connection that stays, it may be in, or refused
+        if (socket.connected || !(app || (own && auth.refuse === name))) socket.disconnect();
         return;
       case 1: // loses its connection, and returns by itself
         if (socket.connected || own?.connected || app?.connected) socket.io.engine.close();
