@@ -3,7 +3,6 @@
 import { expect } from "chai";
 import {
   describeInBrowser,
-  forgive,
   heard,
   join,
   messageField,
@@ -181,7 +180,6 @@ describeInBrowser("the page of a chat", (stage) => {
     expect(handshakes[0]).to.match(/^Connection [23] \(reconnection\)\s+created, \d+ ms$/);
     expect(handshakes.at(-1)).to.match(/^Connection 1\s+created, \d+ ms$/);
     expect(await steps(ada)).to.include("Created"); // only the new handshake is open
-    forgive(ada, /net::ERR_/);
   });
 
   it("shows the messages that were missed, after a short loss of the connection", async () => {

@@ -92,7 +92,6 @@ describeInBrowser("the landing page", (stage) => {
     await stage.startAgain();
     await link.click();
     await visitor.page.waitForURL(`**${chat}`);
-    forgive(visitor, /net::ERR_|already in CLOSING or CLOSED/);
   });
 
   it("leads to a chat with the keyboard alone, and from there the message field has the focus", async () => {

@@ -1,7 +1,7 @@
 // Two peers in one window, in a real browser: the first creates the namespace, the second finds it.
 
 import { expect } from "chai";
-import { describeInBrowser, forgive, sees, type Person } from "../support/browser";
+import { describeInBrowser, sees, type Person } from "../support/browser";
 import { onTheWayIn, until } from "../support/harness";
 
 describeInBrowser("two peers in one window", (stage) => {
@@ -106,7 +106,6 @@ describeInBrowser("two peers in one window", (stage) => {
     await inFrame(visitor, "Ada", /^Ada (created|found) this namespace/);
     await inFrame(visitor, "Ben", /^Ben (created|found) this namespace/);
     await sees(visitor, "2 peers");
-    forgive(visitor, /net::ERR_/);
   });
 
   it("are both at first sight in a window of 1280 x 800 and of 1100 x 800 pixels, and one below the other on a phone", async () => {

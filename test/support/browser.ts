@@ -76,7 +76,7 @@ export interface Stage {
   readonly demo: Demo;
   /** Somebody who opens the browser. The test fails at the end where they had problems. */
   person(options?: BrowserContextOptions): Promise<Person>;
-  /** Closes the demo; until `startAgain`, nobody answers. */
+  /** Closes the demo; until `startAgain`, nobody answers. What a browser says of that is no problem. */
   stop(): Promise<void>;
   startAgain(options?: { comeBackWithin: number }): Promise<void>;
 }
@@ -89,6 +89,7 @@ export function describeInBrowser(title: string, suite: (stage: Stage) => void):
     let browser: Browser | undefined;
     let demo: Demo;
     let people: Person[];
+    let wasAway = false;
 
     before("needs Chromium", async function () {
       needs(this, "Chromium");
@@ -99,13 +100,15 @@ export function describeInBrowser(title: string, suite: (stage: Stage) => void):
 
     beforeEach(async () => {
       people = [];
+      wasAway = false;
       demo = await startDemo();
     });
 
     afterEach(async () => {
-      const problems = people.flatMap((person) => person.problems);
+      let problems = people.flatMap((person) => person.problems);
       await Promise.all(people.map(({ page }) => page.context().close()));
       await demo.close();
+      if (wasAway) problems = problems.filter((problem) => !/net::ERR_|already in CLOSING or CLOSED/.test(problem));
       expect(problems, "errors, or requests to other servers").to.deep.equal([]);
     });
 
@@ -118,7 +121,10 @@ export function describeInBrowser(title: string, suite: (stage: Stage) => void):
         people.push(newcomer);
         return newcomer;
       },
-      stop: () => demo.close(),
+      stop() {
+        wasAway = true;
+        return demo.close();
+      },
       async startAgain(options) {
         demo = await startDemo({ port: demo.port, ...options });
       },
