@@ -1,13 +1,14 @@
 // Which adapters carry the pattern, and what they leave behind. Their packages are nobody's dependencies: they are
 // installed into a folder for the moment.
 
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join as path } from "node:path";
+import { promisify } from "node:util";
 import { createClient, createCluster } from "redis";
 import { Server, type Namespace } from "socket.io";
 import { io as connect } from "socket.io-client";
@@ -21,13 +22,16 @@ const PACKAGES = [
   "@socket.io/redis-adapter",
   "@socket.io/redis-streams-adapter",
   "@socket.io/postgres-adapter",
+  "@socket.io/cluster-adapter",
   "ioredis",
   "pg",
 ];
 const NAMESPACES = 1000;
 const AT_ONCE = 50;
+/** Namespaces in which a message is to cross. */
+export const crossing = Array.from({ length: 20 }, (_, i) => nameOf(i));
 
-type Adapter = NonNullable<ConstructorParameters<typeof Server>[1]>["adapter"];
+export type Adapter = NonNullable<ConstructorParameters<typeof Server>[1]>["adapter"];
 type Create = (...args: unknown[]) => Adapter;
 
 /** One adapter: for each server of its own clients, and what is subscribed to for all of them. */
@@ -50,6 +54,8 @@ export async function adapters(one: RedisServer, three: RedisCluster, progress: 
       progress(candidate.name);
       rows.push([candidate.name, ...(await tried(candidate))]);
     }
+    progress("node:cluster");
+    rows.push(["node:cluster, two workers", ...(await triedInWorkers(folder))]);
     return rows;
   } finally {
     rmSync(folder, { recursive: true });
@@ -152,34 +158,54 @@ function postgresOf(connectionString: string, load: NodeJS.Require, create: Crea
 async function tried({ adapter, subscribed }: Candidate): Promise<string[]> {
   const servers: Server[] = [];
   const start = async (native: boolean) => {
-    const io = new Server(createServer().listen(0, "127.0.0.1"), {
-      adapter: await adapter(),
-      cleanupEmptyChildNamespaces: true,
-    });
+    const io = serverWith(await adapter(), native);
     servers.push(io);
-    if (native) io.of(/^\/category\/\d+\/item\/1\/chat$/);
-    else ioHandler(io, { retireAfter: 1000 });
     return io;
   };
   const [a, b] = [await start(false), await start(false)];
   await pause(500);
 
   let crossed = 0;
-  const names = Array.from({ length: 20 }, (_, i) => nameOf(i));
-  for (const name of names) {
-    a.of(name);
-    (b.of(name) as Namespace<object, object, { hello: () => void }>).on("hello", () => crossed++);
-  }
-  await pause(500);
-  for (const name of names) a.of(name).serverSideEmit("hello");
-  await pause(1500); // until they have arrived, and the namespaces are retired
+  hear(b, () => crossed++);
+  await emit(a);
 
   const left = [await comeAndGo(a, subscribed, 1000), await comeAndGo(await start(true), subscribed, 1_000_000)];
   for (const io of servers) await io.close();
-  return [`${crossed} of ${names.length}`, ...left.map(String)];
+  return [`${crossed} of ${crossing.length}`, ...left.map(String)];
 }
 
-async function comeAndGo(io: Server, subscribed: () => Promise<number>, from: number): Promise<number> {
+/** The same for `@socket.io/cluster-adapter`, which connects the worker processes of `node:cluster`. */
+async function triedInWorkers(folder: string): Promise<string[]> {
+  const args = ["-r", "ts-node/register", path(__dirname, "workers.ts"), folder];
+  const { stdout } = await promisify(execFile)(process.execPath, args);
+  const { crossed, left } = JSON.parse(stdout) as { crossed: number; left: number[] };
+  return [`${crossed} of ${crossing.length}`, ...left.map(String)];
+}
+
+/** A server with the pattern, or with native dynamic namespaces for the same names. */
+export function serverWith(adapter: Adapter, native: boolean): Server {
+  const http = createServer().listen({ host: "127.0.0.1", port: 0, exclusive: true }); // not shared with other workers
+  const io = new Server(http, { adapter, cleanupEmptyChildNamespaces: true });
+  if (native) io.of(/^\/category\/\d+\/item\/1\/chat$/);
+  else ioHandler(io, { retireAfter: 1000 });
+  return io;
+}
+
+/** Calls a function for each of the messages that cross. */
+export function hear(io: Server, onHello: () => void): void {
+  for (const name of crossing) (io.of(name) as Namespace<object, object, { hello: () => void }>).on("hello", onHello);
+}
+
+/** Sends a message in each namespace; resolves when all have arrived that will, and the namespaces are retired. */
+export async function emit(io: Server): Promise<void> {
+  for (const name of crossing) io.of(name);
+  await pause(500);
+  for (const name of crossing) io.of(name).serverSideEmit("hello");
+  await pause(1500);
+}
+
+/** How many subscriptions are left of namespaces that came and went, each with a peer. */
+export async function comeAndGo(io: Server, subscribed: () => Promise<number>, from: number): Promise<number> {
   await pause(2000);
   const before = await subscribed();
   const { port } = (io as unknown as { httpServer: { address: () => AddressInfo } }).httpServer.address();
@@ -200,4 +226,6 @@ async function comeAndGo(io: Server, subscribed: () => Promise<number>, from: nu
   return (await subscribed()) - before;
 }
 
-const nameOf = (i: number) => `/category/${i}/item/1/chat`;
+function nameOf(i: number): string {
+  return `/category/${i}/item/1/chat`;
+}

@@ -1,6 +1,7 @@
 // redis.ts: a real redis-server of the test's own, and what stands between machines.
 
 import { spawn, type ChildProcess } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { createClient } from "redis";
 import { pause } from "./harness";
@@ -166,12 +167,14 @@ export async function listening(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** A port of the loopback on which nobody listens. */
+/** A port of the loopback on which nobody listens: none of those that systems give away by themselves meanwhile. */
 export async function freePort(): Promise<number> {
+  const port = randomInt(20_000, 32_000);
   const server = createServer();
-  const port = await listening(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  const free = await new Promise((resolve) => {
+    server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+  return free ? port : freePort();
 }
 
 function answers(port: number): Promise<boolean> {
