@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Context } from "mocha";
 
-/** The headless shell is Chromium without windows: the tests in it take a third of the processor time. */
+/** The headless shell is Chromium without windows: the tests of the pages take half of the processor time in it. */
 const CHROMIUMS = ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"];
 
 export const CHROMIUM = process.env["CHROMIUM"] ?? CHROMIUMS.find((path) => existsSync(path)) ?? CHROMIUMS[1]!;
