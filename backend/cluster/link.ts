@@ -1,4 +1,5 @@
-// link.ts: a connection to one Redis server. node-redis finds a lost Redis again; it does not notice a frozen one.
+// link.ts: a connection to one Redis server. node-redis finds a lost Redis again. It does not notice a frozen one, and it
+// never comes to an end where it has many channels to subscribe to again.
 
 import { createClient, ErrorReply } from "redis";
 import { plain, within } from "./plain";
@@ -45,8 +46,7 @@ export class Link {
     if (!this.client.destroy) throw new Error("the package redis is older than version 5; 5 and 6 work");
     this.client
       .on("error", (err) => this.onError(err))
-      // `destroy` misses a connection that is just being made: without this a node that has left would come back
-      .on("connect", () => this.state === "closed" && this.client.destroy())
+      .on("connect", () => this.onConnect())
       .on("ready", () => void this.onReady());
     this.subscriptions = new Subscriptions(this.client, reports.onRefused, reports.onMoved);
   }
@@ -98,20 +98,20 @@ export class Link {
     if (client.isReady)
       await within(
         CLOSE_WITHIN,
-        last.then(() => client.close()),
+        last.then(() => client.ping()), // `client.close` would wait for a frozen Redis, and could not be cut short
       ).catch(() => {});
     if (client.isOpen) client.destroy();
   }
 
   private onTick(): void {
-    this.subscriptions.retry();
+    if (!this.client.isReady) return;
+    void this.subscriptions.retry().then(() => this.onSubscribed());
     void this.ping();
   }
 
   // A frozen Redis keeps its connections open, and node-redis' own timeout begins anew with all that is written. Pings
   // are counted, and not the time: a process that was busy reads the answers before it sends the next one.
   private async ping(): Promise<void> {
-    if (!this.client.isReady) return;
     if (this.unanswered++ === PINGS) return this.onError(new Error(`no answer for ${(PINGS * EVERY) / 1000} s`));
     const answered = await this.client.ping().catch((err) => err instanceof ErrorReply); // a refusal is an answer too
     if (answered) this.unanswered = 0;
@@ -127,10 +127,21 @@ export class Link {
     this.client.connect().catch(() => {});
   }
 
+  private onConnect(): void {
+    // From 255 channels or so, node-redis cannot write all subscriptions of its handshake, and waits for ever. Those that
+    // it does not know are made when it is ready.
+    this.client.getPubSubListeners("SHARDED").clear();
+    if (this.state === "closed") this.client.destroy(); // which misses a connection that is just being made
+  }
+
   private async onReady(): Promise<void> {
     this.unanswered = 0;
     await this.subscriptions.restore();
-    if (!this.isLost || !this.client.isReady) return; // closed, or lost again
+    this.onSubscribed();
+  }
+
+  private onSubscribed(): void {
+    if (!this.isLost || !this.client.isReady || this.subscriptions.areRefused) return; // closed, or lost again, or not yet
     this.state = "connected";
     this.reports.onBack();
   }

@@ -2,10 +2,9 @@
 // Cluster share them. node-redis' own cluster client knows them too, but where slots move while namespaces come and go,
 // it stays subscribed to some channels at the master that they have left.
 
-import { randomUUID } from "node:crypto";
 import { EVERY, Link } from "./link";
-import { plain } from "./plain";
-import { mastersOf, slotOf } from "./slots";
+import { logOf, plain, within } from "./plain";
+import { ASK_WITHIN, channelAt, mastersOf, slotOf } from "./slots";
 import type { ErrorReply } from "redis";
 import type { Listener } from "./subscriptions";
 
@@ -18,7 +17,8 @@ export class Masters {
   private next: Promise<void> | undefined;
   private informed: Link | undefined; // it has reported a change
   private turn = 0;
-  private readonly clock = setInterval(() => void this.follow(), EVERY).unref();
+  private clock: NodeJS.Timeout | undefined;
+  private closed = false;
 
   /**
    * @param url - the address of a Redis server, or of any node of a Redis Cluster
@@ -36,7 +36,7 @@ export class Masters {
     const seed = this.link();
     this.links.set("", seed);
     await seed.start();
-    if ((await seed.client.hello()).mode === "cluster") {
+    if ((await within(ASK_WITHIN, seed.client.hello())).mode === "cluster") {
       this.masters = await mastersOf(seed, []);
       if (this.masters.includes("")) throw new Error("it is a Redis Cluster, and some of its slots have no master");
       this.links.delete("");
@@ -45,6 +45,7 @@ export class Masters {
     }
     await Promise.all([...this.links].map(([address, link]) => this.prove(address, link)));
     for (const link of this.links.values()) link.stay();
+    this.clock = setInterval(() => void this.follow(), EVERY).unref();
   }
 
   /** The link to the server that has a channel. */
@@ -83,19 +84,16 @@ export class Masters {
 
   /** Closes all links, when Redis has what was published, after a quarter of a second at the latest. */
   async close(): Promise<void> {
+    this.closed = true;
     clearInterval(this.clock);
     const last = Promise.all(this.pending("")).then(() => {});
     await Promise.all([...this.links.values()].map((link) => link.close(last)));
   }
 
   private async prove(address: string, link: Link): Promise<void> {
-    let channel: string;
-    do
-      channel = `socket.io#/#${randomUUID()}#`; // of the kind that will be used
-    while (address && this.masters[slotOf(channel)] !== address);
     try {
       if (address) await link.start();
-      await link.prove(channel);
+      await link.prove(channelAt(address, this.masters));
     } catch (err) {
       throw address ? new Error(`its master ${address}: ${plain(err)}`) : err;
     }
@@ -105,17 +103,19 @@ export class Masters {
   private link(address?: string): Link {
     const url = new URL(this.url);
     if (address) [url.hostname, url.port] = /^(.*):(\d+)$/.exec(address)!.slice(1) as [string, string];
-    const name = address ? `The master ${address} of ${this.name}` : this.name;
-    const meanwhile = address
-      ? "Until it is back or replaced, each node is on its own in the namespaces that it carries"
-      : "Until it is back, this node is on its own";
     const link: Link = new Link(url, {
-      onLost: (reason) => console.error(`${name} is lost: ${reason}. ${meanwhile}.`),
-      onBack: () => console.log(`${name} is back.`),
+      ...logOf(this.name, address),
       onRefused: this.onRefused,
       onMoved: () => void this.follow(link),
     });
     return link;
+  }
+
+  /** All masters are lost: the address that this node was given may still lead to the cluster. */
+  private askAnew(before: string[]): Promise<string[]> {
+    const seed = this.link();
+    const asked = seed.start().then(() => mastersOf(seed, before));
+    return asked.finally(() => seed.close());
   }
 
   private async move(): Promise<void> {
@@ -123,9 +123,8 @@ export class Masters {
     const ready = [...links.values()].filter(({ client }) => client.isReady);
     const link = this.informed?.client.isReady ? this.informed : ready[this.turn++ % ready.length];
     this.informed = undefined;
-    if (!link) return;
-    const masters = await mastersOf(link, before);
-    if (masters.every((address, slot) => address === before[slot])) return;
+    const masters = link ? await mastersOf(link, before) : await this.askAnew(before);
+    if (this.closed || masters.every((address, slot) => address === before[slot])) return;
 
     this.masters = masters;
     const addresses = new Set(masters);

@@ -1,4 +1,4 @@
-// plain.ts: what went wrong with Redis, in plain words.
+// plain.ts: what goes wrong with Redis, in plain words.
 
 /** The reason of an error, without the full stop, and in plain words where those of Redis are not. */
 export function plain(err: unknown): string {
@@ -15,6 +15,18 @@ export function plain(err: unknown): string {
   if (message.endsWith("(reading 'value')")) return "node-redis lost count of its subscriptions";
   if (message.startsWith("Socket timeout")) return "no answer";
   return message.split(/\.(?:\s|$)/)[0] || code || "no reason given";
+}
+
+/** What the log tells of a link: to the server of this name, or to a master of its cluster. */
+export function logOf(name: string, address?: string) {
+  const server = address ? `The master ${address} of ${name}` : name;
+  const meanwhile = address
+    ? "Until it is back or replaced, each node is on its own in the namespaces that it carries"
+    : "Until it is back, this node is on its own";
+  return {
+    onLost: (reason: string) => console.error(`${server} is lost: ${reason}. ${meanwhile}.`),
+    onBack: () => console.log(`${server} is back.`),
+  };
 }
 
 /** Rejects when a promise takes longer than this many milliseconds. */

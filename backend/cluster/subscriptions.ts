@@ -1,5 +1,5 @@
-// subscriptions.ts: the channels of one connection. node-redis repeats its subscriptions when it has found a lost Redis
-// again. It forgets those that were on their way, and loses count where Redis itself ends one because its slot moves.
+// subscriptions.ts: the channels of one connection. node-redis forgets those that were on their way when Redis was lost,
+// and loses count where Redis itself ends one because its slot moves.
 
 import { ErrorReply } from "redis";
 import type { Link } from "./link";
@@ -37,6 +37,7 @@ export class Subscriptions {
 
   remove(channel: string): void {
     this.wanted.delete(channel);
+    this.refused.delete(channel);
     this.update(channel);
   }
 
@@ -50,17 +51,27 @@ export class Subscriptions {
     return names.map((name) => this.updates.get(name)!);
   }
 
-  /** Tries again what Redis has refused. */
-  retry(): void {
-    for (const channel of this.refused) this.update(channel);
-    this.refused.clear();
+  /** Whether Redis has refused some. */
+  get areRefused(): boolean {
+    return this.refused.size > 0;
   }
 
-  /** node-redis has repeated its subscriptions; now for what came and went while Redis was lost. */
+  /** Tries again what Redis has refused; resolves when it has answered. */
+  async retry(): Promise<void> {
+    const refused = [...this.refused];
+    this.refused.clear();
+    await this.subscribeTo(refused);
+  }
+
+  /** Subscribes to all that is wanted, on a new connection; resolves when Redis has answered, or is lost. */
   async restore(): Promise<void> {
     this.subscribed.clear();
-    for (const channel of this.client.getPubSubListeners("SHARDED").keys()) this.subscribed.add(channel);
-    for (const channel of new Set([...this.wanted.keys(), ...this.subscribed])) this.update(channel);
+    this.refused.clear();
+    await this.subscribeTo(this.wanted.keys());
+  }
+
+  private async subscribeTo(channels: Iterable<string>): Promise<void> {
+    for (const channel of channels) this.update(channel);
     await Promise.all(this.updates.values());
   }
 

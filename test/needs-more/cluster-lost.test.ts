@@ -111,6 +111,32 @@ describe("a cluster", () => {
       expect(await redis.subscribers(channelOf("/category/1/item/3/chat"))).to.equal(1);
     });
 
+    it("all channels are back, however many", async () => {
+      const node = await Channels.of(redis.url);
+      atTheEnd(() => node.close());
+      const names = Array.from({ length: 2000 }, (_, i) => `socket.io#${i}#`);
+      for (const name of names) node.sSubscribe(name, () => {});
+      await node.settled("");
+      await redis.ask(["CLIENT", "KILL", "TYPE", "pubsub"]);
+      await until(() => logged("is back.").length === 1);
+      expect(await redis.channels()).to.have.members(names);
+    });
+
+    it("a node does not say that it is back while Redis refuses a channel", async () => {
+      await redis.ask(["ACL", "SETUSER", "ann", ..."on >secret &socket.io#* +@all".split(" ")]);
+      const node = await Channels.of(redis.url.replace("//", "//ann:secret@"));
+      atTheEnd(() => node.close());
+      node.sSubscribe("socket.io#x", () => {});
+      await node.settled("");
+      await redis.ask(["ACL", "SETUSER", "ann", "resetchannels"]); // which also ends her connection
+      await until(() => logged("refuses what this node needs").length === 1);
+      await pause(1500); // it tries again in vain
+      expect(logged("is back.")).to.deep.equal([]);
+      await redis.ask(["ACL", "SETUSER", "ann", "&socket.io#*"]);
+      await until(() => logged("is back.").length === 1);
+      expect(await redis.channels()).to.deep.equal(["socket.io#x"]);
+    });
+
     it("it does not say so where Redis is lost again before that", async () => {
       const far = await forward([redis.port], 100);
       atTheEnd(far.close);
@@ -262,6 +288,17 @@ describe("a cluster", () => {
       );
       expect(end).to.equal("gone");
       await left;
+    });
+
+    it("a node that leaves while Redis is frozen keeps no connection", async () => {
+      const far = await forward([redis.port]);
+      atTheEnd(far.close);
+      const leaving = await Channels.of(`redis://127.0.0.1:${far.port}`);
+      expect(far.open()).to.equal(1);
+      redis.freeze();
+      void leaving.sPublish("the last words", "");
+      await leaving.close();
+      await eventually(async () => expect(far.open()).to.equal(0), 3000);
     });
 
     it("closing a node takes no longer", async () => {

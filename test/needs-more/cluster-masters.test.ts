@@ -1,11 +1,12 @@
 // Several machines on a real Redis Cluster of three masters: its masters die, freeze, are replaced, and share anew.
 
 import { expect } from "chai";
+import { Channels } from "../../backend/cluster/channels";
 import { Cluster } from "../../backend/cluster/cluster";
 import { slotOf } from "../../backend/cluster/slots";
 import type { Socket } from "socket.io-client";
-import { channelOf, eventually, onRedis, Peer, startNode } from "../support/cluster";
-import { joined, open, pause, until } from "../support/harness";
+import { CHAT, channelOf, eventually, onRedis, Peer, startNode } from "../support/cluster";
+import { atTheEnd, joined, open, pause, until } from "../support/harness";
 import type { RedisServer } from "../support/redis";
 import { RedisCluster } from "../support/redis-cluster";
 
@@ -150,6 +151,30 @@ describe("a Redis Cluster of three masters", function () {
     await allIsWell();
   });
 
+  it("is joined also where its servers do not tell their host, by that of the address", async () => {
+    for (const type of ["unknown-endpoint", "hostname"]) {
+      for (const server of redis.servers) await server.ask(["CONFIG", "SET", "cluster-preferred-endpoint-type", type]);
+      await (await Cluster.join(redis.url)).close();
+    }
+  });
+
+  it("a node that leaves while a slot moves to a master that is new to it does not stay there", async () => {
+    const added = await redis.join();
+    const leaving = await Channels.of(redis.url);
+    leaving.sSubscribe(CHAT, () => {});
+    await leaving.settled("");
+    const moved = new Promise<void>((resolve) => {
+      leaving["masters"].of(CHAT).client.once("sharded-channel-moved", () => resolve(leaving.close()));
+    });
+    const { id } = await added.info();
+    const slot = `${slotOf(CHAT)}`;
+    await added.ask(["CLUSTER", "SETSLOT", slot, "NODE", id]);
+    for (const server of redis.servers) await server.ask(["CLUSTER", "SETSLOT", slot, "NODE", id]);
+    await moved;
+    await pause(500); // in which it would subscribe there
+    expect(await redis.channels()).to.deep.equal([]);
+  });
+
   it("a master that is new gets slots, and gives them back", async () => {
     const { names, namesAt, allIsWell } = await pairs(redis, 12);
     const [a, b, c] = redis.servers as [RedisServer, RedisServer, RedisServer];
@@ -186,6 +211,18 @@ describe("a Redis Cluster of three masters with a replica each", function () {
       await allIsWell();
     });
   }
+
+  it("all masters are replaced at once: the cluster is found again by the address", async () => {
+    const masters = redis.servers.slice(0, 3);
+    const replicas = redis.servers.slice(3);
+    const node = await Channels.of(replicas[0]!.url);
+    atTheEnd(() => node.close());
+    node.sSubscribe(CHAT, () => {});
+    await node.settled("");
+    await Promise.all(masters.map((master) => master.stop()));
+    for (const replica of replicas) await replica.ask(["CLUSTER", "FAILOVER", "TAKEOVER"]);
+    await eventually(async () => expect(await redis.channels()).to.deep.equal([CHAT]), 40_000);
+  });
 
   it("an operator makes the replica the master, and then the master again", async () => {
     const { names, crossing, allIsWell } = await pairs(redis, 12);

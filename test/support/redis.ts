@@ -116,6 +116,8 @@ export interface Forward {
   cut: () => void;
   /** How many connections were taken. */
   taken: () => number;
+  /** How many of them their clients have not ended. */
+  open: () => number;
   /** Lets nothing through any more on the connections that are open, and on those to come until it is told `false`. */
   mute: (on: boolean) => void;
 }
@@ -129,6 +131,7 @@ export interface Forward {
 export async function forward(ports: number[], delay = 0): Promise<Forward> {
   const sockets = new Set<Socket>();
   let next = 0;
+  let ended = 0;
   let muted = false;
   const server = createServer({ allowHalfOpen: true }, (near) => {
     const far = connect({ port: ports[next++ % ports.length]!, host: "127.0.0.1", allowHalfOpen: true });
@@ -142,6 +145,11 @@ export async function forward(ports: number[], delay = 0): Promise<Forward> {
     };
     pass(near, far);
     pass(far, near);
+    const gone = () => {
+      near.off("end", gone).off("close", gone);
+      ended++;
+    };
+    near.on("end", gone).on("close", gone);
   });
   const cut = () => {
     for (const socket of sockets) socket.destroy();
@@ -150,6 +158,7 @@ export async function forward(ports: number[], delay = 0): Promise<Forward> {
     port: await listening(server),
     cut,
     taken: () => next,
+    open: () => next - ended,
     mute(on) {
       muted = on;
       if (on) for (const socket of sockets) socket.removeAllListeners("data").resume();
