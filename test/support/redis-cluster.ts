@@ -26,12 +26,21 @@ export class RedisCluster {
   static async start(replicas = 0, ...options: string[]): Promise<RedisCluster> {
     const folder = await mkdtemp(join(tmpdir(), "redis-cluster-"));
     const cluster = new RedisCluster(folder, [], options);
-    for (let i = 0; i < 3 * (1 + replicas); i++) await cluster.add();
-    const addresses = cluster.servers.map(({ port }) => `127.0.0.1:${port}`);
-    await run("redis-cli", ["--cluster", "create", ...addresses, "--cluster-replicas", `${replicas}`, "--cluster-yes"]);
-    for (const server of cluster.servers) await untilTrue(async () => (await server.info()).state === "ok");
-    for (const replica of cluster.servers.slice(3)) await untilTrue(() => replica.isCopied());
+    try {
+      await cluster.create(replicas);
+    } catch (err) {
+      await cluster.stop();
+      throw err;
+    }
     return cluster;
+  }
+
+  private async create(replicas: number): Promise<void> {
+    for (let i = 0; i < 3 * (1 + replicas); i++) await this.add();
+    const addresses = this.servers.map(({ port }) => `127.0.0.1:${port}`);
+    await run("redis-cli", ["--cluster", "create", ...addresses, "--cluster-replicas", `${replicas}`, "--cluster-yes"]);
+    for (const server of this.servers) await untilTrue(async () => (await server.info()).state === "ok");
+    for (const replica of this.servers.slice(3)) await untilTrue(() => replica.isCopied());
   }
 
   get url(): string {
