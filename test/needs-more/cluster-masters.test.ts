@@ -1,67 +1,15 @@
-// Several machines on a real Redis Cluster of three masters: its masters die, freeze, are replaced, and share anew.
+// Several machines on a real Redis Cluster of three masters, which die, freeze, and share their slots anew.
 
 import { expect } from "chai";
 import { Channels } from "../../backend/cluster/channels";
 import { Cluster } from "../../backend/cluster/cluster";
 import { slotOf } from "../../backend/cluster/slots";
 import type { Socket } from "socket.io-client";
-import { CHAT, channelOf, eventually, onRedis, Peer, startNode } from "../support/cluster";
-import { atTheEnd, joined, open, pause, until } from "../support/harness";
+import { CHAT, onRedis, Peer } from "../support/cluster";
+import { joined, open, pause, until } from "../support/harness";
+import { FEW, namesFrom, pairs } from "../support/pairs";
 import type { RedisServer } from "../support/redis";
 import { RedisCluster } from "../support/redis-cluster";
-
-const FEW = 400; // slots at the beginning of what a master has: those that `redis-cli` moves first
-
-/** So many namespaces whose channels are in these slots. */
-function namesFrom(first: number, count: number): string[] {
-  const names = [];
-  for (let i = first; names.length < count; i++) {
-    const name = `/category/${i}/item/1/chat`;
-    if (slotOf(channelOf(name)) % 5461 < FEW) names.push(name);
-  }
-  return names;
-}
-
-/** Two nodes, and a peer of each in so many namespaces. */
-async function pairs(redis: RedisCluster, count: number) {
-  const nodes = [await startNode(redis), await startNode(redis.servers[1]!)] as const;
-  const names = namesFrom(1, count);
-  const all = await Promise.all(
-    names.map(async (to) => Promise.all([Peer.join(nodes[0], "ann", { to }), Peer.join(nodes[1], "bob", { to })])),
-  );
-  let round = 0;
-
-  /** In which of these namespaces a message of each peer reaches the other one. */
-  const crossing = async (which = names): Promise<string[]> => {
-    const text = `round ${++round}`;
-    const chosen = all.filter((_, i) => which.includes(names[i]!));
-    await Promise.all(chosen.map(([ann, bob]) => Promise.all([ann.says(`${text}, ann`), bob.says(`${text}, bob`)])));
-    await pause(100);
-    return which.filter((_, i) =>
-      chosen[i]!.every(({ texts }) => texts.includes(`${text}, ann`) && texts.includes(`${text}, bob`)),
-    );
-  };
-
-  /** That all messages cross again, nobody has heard one twice, and nothing is left when all have gone. */
-  const allIsWell = async () => {
-    await eventually(async () => expect(await crossing()).to.deep.equal(names));
-    for (const { texts } of all.flat()) expect(texts).to.have.lengthOf(new Set(texts).size);
-    for (const name of names) {
-      const owner = await redis.ownerOf(channelOf(name));
-      expect(await owner.subscribers(channelOf(name))).to.equal(2);
-    }
-    for (const { socket } of all.flat()) socket.disconnect();
-    await until(() => nodes.every(({ io }) => io._nsps.size === 2));
-    await Promise.all(nodes.map((node) => node.close()));
-    await eventually(async () => expect(await redis.channels()).to.deep.equal([]));
-  };
-
-  const namesAt = async (server: RedisServer) => {
-    const there = await Promise.all(names.map(async (name) => (await redis.ownerOf(channelOf(name))) === server));
-    return names.filter((_, i) => there[i]);
-  };
-  return { nodes, names, crossing, allIsWell, namesAt };
-}
 
 describe("a Redis Cluster of three masters", function () {
   this.timeout(60_000);
@@ -184,53 +132,5 @@ describe("a Redis Cluster of three masters", function () {
     await redis.move(3 * FEW, added, a);
     await allIsWell();
     expect(logged("is replaced")).to.deep.equal([]); // it was not lost
-  });
-});
-
-describe("a Redis Cluster of three masters with a replica each", function () {
-  this.timeout(90_000);
-  const { log, logged } = onRedis();
-  let redis: RedisCluster;
-  beforeEach(async () => {
-    redis = await RedisCluster.start(1);
-  });
-  afterEach(() => redis.stop());
-
-  for (const trouble of ["killed", "frozen"] as const) {
-    it(`a master is ${trouble}, and its replica takes over, also when the master comes back`, async () => {
-      const { names, crossing, allIsWell } = await pairs(redis, 12);
-      const [, lost] = redis.servers as [RedisServer, RedisServer];
-      if (trouble === "killed") await lost.stop();
-      else lost.freeze();
-      await eventually(async () => expect(await crossing()).to.deep.equal(names), 40_000);
-      // a frozen master may be replaced before it counts as lost
-      expect(logged("is replaced.")).to.have.lengthOf(logged("is lost:").length);
-      if (trouble === "killed") expect(log).to.have.lengthOf(4);
-      if (trouble === "killed") await lost.start();
-      else lost.thaw();
-      await allIsWell();
-    });
-  }
-
-  it("all masters are replaced at once: the cluster is found again by the address", async () => {
-    const masters = redis.servers.slice(0, 3);
-    const replicas = redis.servers.slice(3);
-    const node = await Channels.of(replicas[0]!.url);
-    atTheEnd(() => node.close());
-    node.sSubscribe(CHAT, () => {});
-    await node.settled("");
-    await Promise.all(masters.map((master) => master.stop()));
-    for (const replica of replicas) await replica.ask(["CLUSTER", "FAILOVER", "TAKEOVER"]);
-    await eventually(async () => expect(await redis.channels()).to.deep.equal([CHAT]), 40_000);
-  });
-
-  it("an operator makes the replica the master, and then the master again", async () => {
-    const { names, crossing, allIsWell } = await pairs(redis, 12);
-    const [master] = redis.servers as [RedisServer];
-    const replica = await redis.replicaOf(master);
-    await redis.promote(replica);
-    await eventually(async () => expect(await crossing()).to.deep.equal(names));
-    await redis.promote(master);
-    await allIsWell();
   });
 });

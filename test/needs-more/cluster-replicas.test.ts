@@ -1,0 +1,57 @@
+// Several machines on a real Redis Cluster whose masters are replaced by their replicas.
+
+import { expect } from "chai";
+import { Channels } from "../../backend/cluster/channels";
+import { CHAT, eventually, onRedis } from "../support/cluster";
+import { atTheEnd } from "../support/harness";
+import { pairs } from "../support/pairs";
+import type { RedisServer } from "../support/redis";
+import { RedisCluster } from "../support/redis-cluster";
+
+describe("a Redis Cluster of three masters with a replica each", function () {
+  this.timeout(90_000);
+  const { log, logged } = onRedis();
+  let redis: RedisCluster;
+  beforeEach(async () => {
+    redis = await RedisCluster.start(1);
+  });
+  afterEach(() => redis.stop());
+
+  for (const trouble of ["killed", "frozen"] as const) {
+    it(`a master is ${trouble}, and its replica takes over, also when the master comes back`, async () => {
+      const { names, crossing, allIsWell } = await pairs(redis, 12);
+      const [, lost] = redis.servers as [RedisServer, RedisServer];
+      if (trouble === "killed") await lost.stop();
+      else lost.freeze();
+      await eventually(async () => expect(await crossing()).to.deep.equal(names), 40_000);
+      // a frozen master may be replaced before it counts as lost
+      expect(logged("is replaced.")).to.have.lengthOf(logged("is lost:").length);
+      if (trouble === "killed") expect(log).to.have.lengthOf(4);
+      if (trouble === "killed") await lost.start();
+      else lost.thaw();
+      await allIsWell();
+    });
+  }
+
+  it("all masters are replaced at once: the cluster is found again by the address", async () => {
+    const masters = redis.servers.slice(0, 3);
+    const replicas = redis.servers.slice(3);
+    const node = await Channels.of(replicas[0]!.url);
+    atTheEnd(() => node.close());
+    node.sSubscribe(CHAT, () => {});
+    await node.settled("");
+    await Promise.all(masters.map((master) => master.stop()));
+    for (const replica of replicas) await replica.ask(["CLUSTER", "FAILOVER", "TAKEOVER"]);
+    await eventually(async () => expect(await redis.channels()).to.deep.equal([CHAT]), 40_000);
+  });
+
+  it("an operator makes the replica the master, and then the master again", async () => {
+    const { names, crossing, allIsWell } = await pairs(redis, 12);
+    const [master] = redis.servers as [RedisServer];
+    const replica = await redis.replicaOf(master);
+    await redis.promote(replica);
+    await eventually(async () => expect(await crossing()).to.deep.equal(names));
+    await redis.promote(master);
+    await allIsWell();
+  });
+});

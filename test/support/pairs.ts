@@ -1,0 +1,61 @@
+// pairs.ts: two nodes on a Redis Cluster, and peers of both in many namespaces.
+
+import { expect } from "chai";
+import { slotOf } from "../../backend/cluster/slots";
+import { channelOf, eventually, Peer, startNode } from "./cluster";
+import { pause, until } from "./harness";
+import type { RedisServer } from "./redis";
+import type { RedisCluster } from "./redis-cluster";
+
+export const FEW = 400; // slots at the beginning of what a master has: those that `redis-cli` moves first
+
+/** So many namespaces whose channels are in these slots. */
+export function namesFrom(first: number, count: number): string[] {
+  const names = [];
+  for (let i = first; names.length < count; i++) {
+    const name = `/category/${i}/item/1/chat`;
+    if (slotOf(channelOf(name)) % 5461 < FEW) names.push(name);
+  }
+  return names;
+}
+
+/** Two nodes, and a peer of each in so many namespaces. */
+export async function pairs(redis: RedisCluster, count: number) {
+  const nodes = [await startNode(redis), await startNode(redis.servers[1]!)] as const;
+  const names = namesFrom(1, count);
+  const all = await Promise.all(
+    names.map(async (to) => Promise.all([Peer.join(nodes[0], "ann", { to }), Peer.join(nodes[1], "bob", { to })])),
+  );
+  let round = 0;
+
+  /** In which of these namespaces a message of each peer reaches the other one. */
+  const crossing = async (which = names): Promise<string[]> => {
+    const text = `round ${++round}`;
+    const chosen = all.filter((_, i) => which.includes(names[i]!));
+    await Promise.all(chosen.map(([ann, bob]) => Promise.all([ann.says(`${text}, ann`), bob.says(`${text}, bob`)])));
+    await pause(100);
+    return which.filter((_, i) =>
+      chosen[i]!.every(({ texts }) => texts.includes(`${text}, ann`) && texts.includes(`${text}, bob`)),
+    );
+  };
+
+  /** That all messages cross again, nobody has heard one twice, and nothing is left when all have gone. */
+  const allIsWell = async () => {
+    await eventually(async () => expect(await crossing()).to.deep.equal(names));
+    for (const { texts } of all.flat()) expect(texts).to.have.lengthOf(new Set(texts).size);
+    for (const name of names) {
+      const owner = await redis.ownerOf(channelOf(name));
+      expect(await owner.subscribers(channelOf(name))).to.equal(2);
+    }
+    for (const { socket } of all.flat()) socket.disconnect();
+    await until(() => nodes.every(({ io }) => io._nsps.size === 2));
+    await Promise.all(nodes.map((node) => node.close()));
+    await eventually(async () => expect(await redis.channels()).to.deep.equal([]));
+  };
+
+  const namesAt = async (server: RedisServer) => {
+    const there = await Promise.all(names.map(async (name) => (await redis.ownerOf(channelOf(name))) === server));
+    return names.filter((_, i) => there[i]);
+  };
+  return { nodes, names, crossing, allIsWell, namesAt };
+}
