@@ -128,7 +128,7 @@ export class Link {
   }
 
   private onConnect(): void {
-    // From 255 channels or so, node-redis cannot write all subscriptions of its handshake, and waits for ever. Those that
+    // From 255 channels or so, node-redis cannot write all subscriptions of its handshake, and waits forever. Those that
     // it does not know are made when it is ready.
     this.client.getPubSubListeners("SHARDED").clear();
     if (this.state === "closed") this.client.destroy(); // which misses a connection that is just being made
