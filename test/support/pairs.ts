@@ -28,15 +28,17 @@ export async function pairs(redis: RedisCluster, count: number) {
   );
   let round = 0;
 
-  /** In which of these namespaces a message of each peer reaches the other one. */
-  const crossing = async (which = names): Promise<string[]> => {
+  /** In which of these namespaces a message of each peer reaches the other one, within so many milliseconds. */
+  const crossing = async (which = names, within = 1000): Promise<string[]> => {
     const text = `round ${++round}`;
     const chosen = all.filter((_, i) => which.includes(names[i]!));
     await Promise.all(chosen.map(([ann, bob]) => Promise.all([ann.says(`${text}, ann`), bob.says(`${text}, bob`)])));
-    await pause(100);
-    return which.filter((_, i) =>
-      chosen[i]!.every(({ texts }) => texts.includes(`${text}, ann`) && texts.includes(`${text}, bob`)),
-    );
+    const crossed = () =>
+      which.filter((_, i) =>
+        chosen[i]!.every(({ texts }) => texts.includes(`${text}, ann`) && texts.includes(`${text}, bob`)),
+      );
+    for (const end = Date.now() + within; crossed().length < which.length && Date.now() < end;) await pause(5);
+    return crossed();
   };
 
   /** That all messages cross again, nobody has heard one twice, and nothing is left when all have gone. */
