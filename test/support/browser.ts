@@ -122,7 +122,7 @@ export function describeInBrowser(title: string, suite: (stage: Stage) => void):
         return newcomer;
       },
       stop() {
-        wasAway = true;
+        wasAway ||= people.some(({ page }) => page.url() !== "about:blank"); // somebody sees it
         return demo.close();
       },
       async startAgain(options) {
