@@ -214,7 +214,7 @@ describe("a cluster", () => {
           if (old) peers.delete(to);
           else peers.set(to, open(url, to, { transports: ["websocket"] }));
           old?.disconnect();
-          await pause(5);
+          await pause(20);
         }
       });
       for (const [round, trouble] of ["kill", "freeze", "short freeze", "kill", "freeze"].entries()) {

@@ -146,44 +146,48 @@ for (const { version, name, staysActive } of clients) {
 }
 
 /**
- * A peer in Python that comes back when it loses its connection, but not when it is refused. The reconnection of
- * python-socketio itself makes no difference between the two. It writes a line of JSON for whatever happens.
+ * Peers in Python that come back when they lose their connection, but not when they are refused. The reconnection of
+ * python-socketio itself makes no difference between the two. A line of JSON tells whatever happens, and to which peer.
  */
 const PYTHON = `
 import json, os, sys, threading, socketio
-url, ns, transport, names, auth = json.loads(sys.argv[1])
-client = socketio.Client(reconnection=False)
-done = threading.Event()
+
+def be_a_peer(number, url, ns, transport, names, auth):
+    client = socketio.Client(reconnection=False)
+    done = threading.Event()
+
+    def tell(*what):
+        sys.stdout.write(json.dumps([number, what]) + "\\n")
+        sys.stdout.flush()
+
+    def refused(name, err):
+        tell("refused", name, err)
+        done.set()
+        client.disconnect()
+
+    def watch(name):
+        client.on("connect", lambda: tell("connect", name), namespace=name)
+        client.on("connect_error", lambda err: isinstance(err, dict) and refused(name, err), namespace=name)
+        client.on("refused", lambda reason: refused(name, reason), namespace=name)
+        client.on("news", lambda news: tell("news", name, news), namespace=name)
+    for name in names:
+        watch(name)
+
+    while not done.is_set():
+        try:
+            client.connect(url + "?ns=" + ns, auth=auth, transports=[transport], namespaces=names, wait=False)
+            client.wait()
+        except socketio.exceptions.ConnectionError:
+            pass # nobody is there yet
+        done.wait(0.1)
 
 def end_with_the_test():
     sys.stdin.read()
     os._exit(0)
 threading.Thread(target=end_with_the_test, daemon=True).start()
 
-def tell(*what):
-    sys.stdout.write(json.dumps(what) + "\\n")
-    sys.stdout.flush()
-
-def refused(name, err):
-    tell("refused", name, err)
-    done.set()
-    client.disconnect()
-
-def watch(name):
-    client.on("connect", lambda: tell("connect", name), namespace=name)
-    client.on("connect_error", lambda err: isinstance(err, dict) and refused(name, err), namespace=name)
-    client.on("refused", lambda reason: refused(name, reason), namespace=name)
-    client.on("news", lambda news: tell("news", name, news), namespace=name)
-for name in names:
-    watch(name)
-
-while not done.is_set():
-    try:
-        client.connect(url + "?ns=" + ns, auth=auth, transports=[transport], namespaces=names, wait=False)
-        client.wait()
-    except socketio.exceptions.ConnectionError:
-        pass # nobody is there yet
-    done.wait(0.1)
+for number, peer in enumerate(json.loads(sys.argv[1])):
+    threading.Thread(target=be_a_peer, args=[number, *peer]).start()
 `;
 
 describe("a client in another language, python-socketio", () => {
@@ -193,19 +197,18 @@ describe("a client in another language, python-socketio", () => {
   });
 
   // before the servers are closed: a WebSocket of python-socketio stays half open until its process ends
-  const children: ChildProcess[] = [];
-  afterEach(() => {
-    for (const child of children.splice(0)) child.kill("SIGKILL");
-  });
+  let child: ChildProcess | undefined;
+  afterEach(() => child?.kill("SIGKILL"));
 
-  /** Starts a peer; what it tells is added to `told` line by line, and `ended` resolves when its process has ended. */
-  const start = (...args: [url: string, ns: string, transport: string, names: string[], auth: object]) => {
-    const child = spawn(python, ["-c", PYTHON, JSON.stringify(args)], { stdio: ["pipe", "pipe", "inherit"] });
-    const told: unknown[][] = [];
-    createInterface({ input: child.stdout }).on("line", (line) => told.push(JSON.parse(line) as unknown[]));
-    children.push(child);
-    const ended = next(child, "close");
-    return { told, ended };
+  /** Starts peers; what each tells is added to its list in `told`, and `ended` resolves when all have ended. */
+  const start = (peers: [url: string, ns: string, transport: string, names: string[], auth: object][]) => {
+    child = spawn(python, ["-c", PYTHON, JSON.stringify(peers)], { stdio: ["pipe", "pipe", "inherit"] });
+    const told: unknown[][][] = peers.map(() => []);
+    createInterface({ input: child.stdout! }).on("line", (line) => {
+      const [number, what] = JSON.parse(line) as [number, unknown[]];
+      told[number]!.push(what);
+    });
+    return { told, ended: next(child, "close") };
   };
   /** The namespaces that it may ask for. */
   const ways = (ns: string) => [[ns], ["/", ns], [ns, "/"]];
@@ -219,9 +222,9 @@ describe("a client in another language, python-socketio", () => {
         expect([...created].sort()).to.deep.equal(names);
       };
       const first = await startServer();
-      const peers = names.map((name, i) => start(first.url, name, transport, ways(name)[i % 3]!, {}));
+      const { told } = start(names.map((name, i) => [first.url, name, transport, ways(name)[i % 3]!, {}]));
       await everybodyIn(first);
-      await until(() => peers.every(({ told }, i) => told.length === ways(names[i]!)[i % 3]!.length));
+      await until(() => told.every((lines, i) => lines.length === ways(names[i]!)[i % 3]!.length));
 
       void first.close(); // which takes as long as they run
       await until(() => !first.io.httpServer.listening);
@@ -229,10 +232,10 @@ describe("a client in another language, python-socketio", () => {
       await everybodyIn(second);
       for (const name of names) second.io.of(name).emit("news", "after it");
 
-      for (const [i, { told }] of peers.entries()) {
+      for (const [i, lines] of told.entries()) {
         const asked = ways(names[i]!)[i % 3]!.map((name) => ["connect", name]);
-        await until(() => told.length > 2 * asked.length);
-        expect(told).to.have.deep.members([...asked, ...asked, ["news", names[i], "after it"]]);
+        await until(() => lines.length > 2 * asked.length);
+        expect(lines).to.have.deep.members([...asked, ...asked, ["news", names[i], "after it"]]);
       }
     });
 
@@ -249,12 +252,12 @@ describe("a client in another language, python-socketio", () => {
         let connections = 0;
         io.engine.on("connection", () => connections++);
 
-        const peers = ways(ns).map((names) => start(url, ns, transport, names, auth));
-        await Promise.all(peers.map(({ ended }) => ended));
+        const { told, ended } = start(ways(ns).map((names) => [url, ns, transport, names, auth]));
+        await ended;
 
         const reason = whose === "the handler" ? `no route matches ${ns}` : "members only";
-        for (const { told } of peers) {
-          const refusals = told.filter(([what]) => what === "refused");
+        for (const lines of told) {
+          const refusals = lines.filter(([what]) => what === "refused");
           expect(refusals).to.not.deep.equal([]);
           for (const refusal of refusals) expect(JSON.stringify(refusal)).to.contain(reason);
         }

@@ -30,7 +30,7 @@ export function compile(folder: string, files: string[], compilerOptions: Record
     ...errors,
     ...program.getOptionsDiagnostics(),
     ...ours.flatMap((file) => [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]),
-    ...program.emit().diagnostics,
+    ...ours.flatMap((file) => program.emit(file).diagnostics), // to emit all at once would check the libraries too
   ];
   return found.map(({ file, messageText }) => `${file?.fileName}: ${flattenDiagnosticMessageText(messageText, "\n")}`);
 }
