@@ -2,7 +2,7 @@
 
 import { allPrograms, lacks } from "./installed";
 
-console.log("All tests, after a check of types and formatting: one and a half to two minutes on two cores.");
+console.log("All tests, and a check of types and formatting: a minute and a half on two cores.");
 console.log("What needs no more than `npm install` takes half a minute: npm run test:quick");
 for (const program of allPrograms) {
   const reason = lacks(program);
