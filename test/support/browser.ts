@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { expect } from "chai";
 import { chromium, type Browser, type BrowserContextOptions, type FrameLocator, type Page } from "playwright-core";
 import { chatServer } from "../../backend/server";
+import { until } from "./harness";
 import { CHROMIUM, needs } from "./installed";
 
 /** Milliseconds that anything may take to appear. It is long, because a busy machine is slow. */
@@ -121,8 +122,11 @@ export function describeInBrowser(title: string, suite: (stage: Stage) => void):
         people.push(newcomer);
         return newcomer;
       },
-      stop() {
+      async stop() {
         wasAway ||= people.some(({ page }) => page.url() !== "about:blank"); // somebody sees it
+        // a client that is just about to upgrade would only notice at its next ping
+        const sockets = () => [...demo.io._nsps.values()].flatMap((namespace) => [...namespace.sockets.values()]);
+        await until(() => sockets().every(({ conn }) => conn.transport.name === "websocket"));
         return demo.close();
       },
       async startAgain(options) {
