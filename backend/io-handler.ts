@@ -36,7 +36,7 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
   const ee = new EventEmitter<RouteEvents<string>>();
   const matchRoute = matcher(table);
   const namespacesCreated = namespacesOf(io); // Socket.IO's own store of the existing namespaces
-  const creators = new Map<string, Socket>(); // the first peer of a namespace, until it has been told of below
+  const creators = new Map<string, Socket>(); // the first peer of a namespace, while that is created
 
   // retires a namespace after its last peer
   const lifetimes = createLifetimes(retireAfter, (namespace) => {
@@ -58,7 +58,11 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
     if (!namespacesCreated.has(ns)) {
       // the first peer: its handshake creates the namespace
       creators.set(ns, socket);
-      io.of(ns); // goes on at "new_namespace"
+      try {
+        io.of(ns); // goes on at "new_namespace"
+      } finally {
+        creators.delete(ns);
+      }
     }
     return undefined;
   });
@@ -69,16 +73,20 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
     });
   };
 
-  // Socket.IO tells of each namespace that is new, whoever called `io.of()`: the lines above, or the application
-  io.on("new_namespace", (namespace) => {
-    const creator = creators.get(namespace.name);
-    creators.delete(namespace.name);
+  // Socket.IO tells of each namespace that is new, whoever called `io.of()`: the lines above, or the application. Here it
+  // is heard before listeners of the application's own, of which one may fail
+  io.sockets.prependListener("new_namespace", (namespace: Namespace) => {
     const route = matchRoute(namespace.name);
     if (!route) return;
 
     lifetimes.begin(namespace);
     handOver(namespace, route);
-    ee.emit("namespace.created", namespace, route.name, creator);
+    try {
+      ee.emit("namespace.created", namespace, route.name, creators.get(namespace.name));
+    } catch (err) {
+      lifetimes.retire(namespace); // a listener has failed, and its guards may be missing: nobody gets in
+      throw err;
+    }
   });
 
   // what the application has made before is its own: the peers are handed over, and it is never retired

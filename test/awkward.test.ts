@@ -8,6 +8,7 @@ import {
   joined,
   next,
   onEachTransport,
+  open,
   openPlain,
   pause,
   peersOf,
@@ -112,6 +113,64 @@ onEachTransport("a peer", (transports) => {
     expect(created).to.deep.equal([CHAT]);
     expect(other!.connected).to.equal(true);
   });
+
+  for (const failure of [new Error("the application's own"), Object.create(null) as object]) {
+    const what = failure instanceof Error ? "an error" : "something that is no Error";
+    it(`meets the guards of its namespace also where a first attempt to add them has failed with ${what}`, async () => {
+      const heard = warnings();
+      const { io, ee, url, created, retired } = await startServer({ retireAfter: 60_000 });
+      ee.once("namespace.created", () => {
+        throw failure;
+      });
+      ee.on("namespace.created", (namespace) => namespace.use((_socket, done) => done(new Error("members only"))));
+      const err = await refusal(open(url, CHAT, { transports })); // its first connection was closed
+
+      expect(err.message).to.equal("members only");
+      expect(heard).to.have.length(1);
+      expect(created).to.deep.equal([CHAT, CHAT]);
+      expect(retired).to.deep.equal([CHAT]);
+      expect(io._nsps.has(CHAT)).to.equal(true);
+    });
+  }
+
+  it("is handed over, and its namespace retired, though a listener of new_namespace has failed once", async () => {
+    let failed = false;
+    const { ee, url, retired } = await startServer({
+      before: (io) =>
+        io.on("new_namespace", () => {
+          if (failed) return;
+          failed = true;
+          throw new Error("the application's own");
+        }),
+    });
+    const heard = warnings();
+    const handed = next(ee as never, "dynamic.group.chat");
+    const peer = await join(url, CHAT, { transports });
+    expect((await handed).slice(1)).to.deep.equal(["1", "2"]);
+    expect(heard).to.deep.equal(["the application's own"]);
+    peer.disconnect();
+    await until(() => retired.includes(CHAT));
+  });
+});
+
+describe("a namespace that could not be created", () => {
+  it("remembers no creator when it is made by the application later", async () => {
+    let away = true;
+    class Failing extends Plain {
+      constructor(namespace: Namespace) {
+        super(namespace);
+        if (away && namespace.name === CHAT) throw new Error("its server is away");
+      }
+    }
+    warnings();
+    const { io, ee, url } = await startServer({ io: { adapter: Failing as never } });
+    const peer = open(url, CHAT, { reconnection: false });
+    await next(peer.io as never, "close");
+    away = false;
+    const made = next(ee as never, "namespace.created");
+    io.of(CHAT);
+    expect((await made)[2]).to.equal(undefined);
+  });
 });
 
 describe("a namespace that Socket.IO itself has removed", () => {
@@ -150,6 +209,33 @@ describe("a namespace that Socket.IO itself has removed", () => {
 });
 
 describe("an adapter for recovery", () => {
+  it("of the application's own, which extends what io.adapter() returns, is built whole", async () => {
+    const { io, url } = await startServer({ io: { connectionStateRecovery: {} } });
+    const Base = io.adapter() as unknown as AdapterClass;
+    class Counting extends Base {
+      readonly log: string[] = [];
+      override broadcast(...args: Parameters<Namespace["adapter"]["broadcast"]>): void {
+        this.log.push(String(args[0].data));
+        super.broadcast(...args);
+      }
+    }
+    io.adapter(Counting as never);
+    const peer = await join(url, CHAT);
+    io.of(CHAT).emit("news");
+    await next(peer, "news");
+    expect((io.of(CHAT).adapter as Counting).log).to.deep.equal(["news"]);
+    expect(io.of(CHAT).adapter).to.be.instanceOf(Recovering);
+  });
+
+  it("is not what an adapter of the application's own is that has packets too", async () => {
+    class Logging extends Plain {
+      readonly packets: unknown[] = [];
+      readonly log = new Map<string, number>();
+    }
+    const { io } = await startServer({ io: { adapter: Logging as never } });
+    expect((io.of(CHAT).adapter as Logging).log).to.be.instanceOf(Map);
+  });
+
   it("of the application's own, which extends Socket.IO's, is built whole", async () => {
     class Logging extends Recovering {
       readonly log: string[] = [];

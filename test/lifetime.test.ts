@@ -167,15 +167,15 @@ onEachTransport("the lifetime of a namespace", (transports) => {
     expect(namespaces()).to.deep.equal([]);
   });
 
-  it("a peer that the application has cut off before the handler sees it leaves nothing behind", async () => {
-    const { io, url, created, calm } = await startServer({
-      before: (io) => io.on("connection", (socket) => void socket.disconnect(true)),
+  it("a peer that the application has cut off before the handler sees it creates nothing", async () => {
+    let peers = 0;
+    const { url, created, calm } = await startServer({
+      before: (io) => io.on("connection", (socket) => void (peers++, socket.disconnect(true))),
     });
-    const peer = open(url, CHAT, { transports, reconnection: false });
-    await until(() => created.length === 1);
+    open(url, CHAT, { transports, reconnection: false });
+    await until(() => peers === 1);
     await calm();
-    peer.disconnect();
-    expect(io._nsps.has(CHAT)).to.equal(false);
+    expect(created).to.deep.equal([]);
   });
 
   it("a peer that joins while the namespace goes is let in or refused, and never lost in one that is gone", async () => {

@@ -162,22 +162,6 @@ describe("a namespace", () => {
     ]);
   });
 
-  it("whose listener of namespace.created has failed is used by the next peer, and has no creator when it is made again", async () => {
-    const { io, ee, url, calm } = await startServer();
-    const warned = next<[Error]>(process as never, "warning");
-    ee.once("namespace.created", () => {
-      throw new Error("the application's own");
-    });
-    const peer = await join(url, CHAT); // its first connection was closed
-    expect((await warned)[0].message).to.equal("the application's own");
-
-    peer.disconnect();
-    await calm();
-    const again = next(ee as never, "namespace.created");
-    io.of(CHAT);
-    expect((await again)[2]).to.equal(undefined);
-  });
-
   it("is handed over also when its route was deleted from the application's table meanwhile", async () => {
     const table: Partial<{ chat: RegExp }> & Record<string, RegExp> = { chat: /^\/category\/(\d+)$/ };
     const { ee, url } = await startServer({ routes: table });

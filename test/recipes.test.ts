@@ -145,6 +145,18 @@ describe("on a server of one's own", () => {
     }
   });
 
+  it("a limit for each address counts nobody whose connection has closed before", async () => {
+    const { io, ee, url } = await startServer();
+    limitEachAddress(io, ee);
+    const poll = `${url}/socket.io/?EIO=4&transport=polling&ns=${CHAT}`;
+    for (let i = 0; i < 100; i++) {
+      const { sid } = JSON.parse((await (await fetch(poll)).text()).slice(1)) as { sid: string };
+      await fetch(`${poll}&sid=${sid}`, { method: "POST", body: `40${CHAT},\x1e1` }); // CONNECT, and the end
+    }
+    await empty(io);
+    await join(url, CHAT);
+  });
+
   it("what io.use writes into socket.data is not in the namespace; the connection and the request are shared", async () => {
     let first: ServerSocket | undefined;
     const { io, ee, url } = await startServer({

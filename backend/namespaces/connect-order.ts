@@ -1,7 +1,8 @@
-// connect-order.ts: the default namespace goes first. Socket.IO 2 put every client into it, and kept the client's other
-// CONNECT packets until that was done. The article relies on it, and Socket.IO 4 dropped it. Here it is again, for every
-// connection whose handshake has `?ns=`: its CONNECT for that namespace waits until the default namespace has decided
-// about the connection, and if the peer has not asked for the default namespace, the server asks on its behalf.
+// connect-order.ts: the default namespace goes first. Socket.IO 2 put every client into it, and kept other CONNECT packets
+// until that was done. The article relies on it, and Socket.IO 4 dropped it. Here it is again, for connections whose
+// handshake has `?ns=`: the CONNECT for that namespace waits until the default namespace has decided about the connection,
+// and if the peer has not asked for the default namespace, the server asks on its behalf.
+import { inspect } from "node:util";
 import type { Server, Socket } from "socket.io";
 import * as internals from "./internals";
 import { askedFor, interceptAnswer, nsOf, send, Type, type Auth, type Client } from "./internals";
@@ -65,10 +66,10 @@ export function onConnection(
     const { client } = socket;
     let refusal;
     try {
-      refusal = listener(socket);
+      if (client.conn.readyState === "open") refusal = listener(socket); // else the application has just closed it
     } catch (err) {
-      process.emitWarning(err as Error); // as in Socket.IO, where creating a namespace fails, only its peer is cut off
-      client.conn.close();
+      client.conn.close(); // as in Socket.IO: where creating a namespace fails, its peer alone is cut off
+      process.emitWarning(err instanceof Error ? err : inspect(err));
     }
     if (!refusal) return;
     const data = client.conn.protocol === 3 ? refusal.err : { message: refusal.err }; // Socket.IO 2 knows a string

@@ -4,9 +4,8 @@
 import { EventEmitter } from "node:events";
 import type { Namespace, Server, Socket } from "socket.io";
 
-/** What Socket.IO keeps for each connection: it takes CONNECT packets in, and writes the answers. */
+/** What Socket.IO keeps for each connection: it takes CONNECT packets in, with their `auth`, and writes the answers. */
 export type Client = Socket["client"];
-/** The `auth` of a CONNECT packet. */
 export type Auth = Record<string, unknown>;
 /** A packet of Socket.IO, and the types that are needed here. */
 export type Packet = { type: number; nsp: string; data?: unknown };

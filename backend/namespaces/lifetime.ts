@@ -1,6 +1,7 @@
 // lifetime.ts: who holds a namespace, and when it is retired. The article remembers every namespace forever. Here one
 // lives as long as somebody holds it: each peer from its CONNECT on, until its connection closes or it is refused.
 import { clearTimeout, setTimeout } from "node:timers"; // Node's own in every runtime, with `unref`
+import { inspect } from "node:util";
 import type { Namespace } from "socket.io";
 import { interceptAnswer, interceptEntries, namespacesOf, Type, type Client } from "./internals";
 import { stopSweeping } from "./recovery";
@@ -27,7 +28,7 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
   function begin(namespace: Namespace): void {
     const { name, adapter } = namespace;
     const older = byName.get(name);
-    if (older?.namespace) retire(older); // Socket.IO itself has removed it from the server
+    if (older?.namespace) retire(older.namespace); // Socket.IO itself has removed it from the server
     const lifetime: Lifetime = { holders: older?.holders ?? 0, namespace };
     byName.set(name, lifetime);
     if (lifetime.holders === 0) startCountdown(lifetime);
@@ -72,20 +73,22 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
 
   function startCountdown(lifetime: Lifetime): void {
     if (retireAfter === Infinity) return;
-    lifetime.countdown = setTimeout(() => retire(lifetime), retireAfter).unref(); // a closed server may end its process
+    lifetime.countdown = setTimeout(() => retire(lifetime.namespace!), retireAfter).unref(); // a closed server may end its process
   }
 
-  function retire({ namespace, countdown }: Lifetime): void {
-    const { name, server, adapter } = namespace!;
-    clearTimeout(countdown);
-    byName.delete(name);
+  function retire(namespace: Namespace): void {
+    const { name, server, adapter } = namespace;
+    const lifetime = byName.get(name)!;
+    clearTimeout(lifetime.countdown);
+    lifetime.namespace = undefined;
+    if (lifetime.holders === 0) byName.delete(name); // else it is kept for the next namespace of this name
     if (namespacesOf(server).get(name) === namespace) namespacesOf(server).delete(name);
     stopSweeping(adapter);
     new Promise((resolve) => resolve(adapter.close())).catch((err) => {
-      process.emitWarning(`The adapter of ${name}, which was retired, did not close: ${err}`);
+      process.emitWarning(`The adapter of ${name}, which was retired, did not close: ${inspect(err)}`);
     });
-    onRetired(namespace!);
+    onRetired(namespace);
   }
 
-  return { begin, hold, release };
+  return { begin, hold, release, retire };
 }

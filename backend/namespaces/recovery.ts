@@ -11,19 +11,17 @@ interface RecoveryAdapter extends Adapter {
   packets: { emittedAt: number }[];
   maxDisconnectionDuration: number;
 }
-
 const sweeps = new WeakMap<Adapter, NodeJS.Timeout>();
-
 /** Lets the adapters of a server's new namespaces end, if they are Socket.IO's own for recovery. */
 export function endRecoveryWithNamespace(io: Server): void {
   io.sockets.adapter.persistSession = () => {}; // nobody is recovered in the default namespace
-  const { maxDisconnectionDuration, packets } = io.sockets.adapter as RecoveryAdapter;
+  const { maxDisconnectionDuration } = io.sockets.adapter as RecoveryAdapter;
   const Own = io.adapter() as unknown as new () => RecoveryAdapter;
   const Plain = Object.getPrototypeOf(Own); // what it extends; a class that extends it in its turn is left alone
-  if (!Array.isArray(packets) || Object.getPrototypeOf(Plain) !== EventEmitter) return;
+  if (maxDisconnectionDuration === undefined || Object.getPrototypeOf(Plain) !== EventEmitter) return;
   const { adapter } = io;
-  const build = function (namespace: Namespace): RecoveryAdapter {
-    const built: RecoveryAdapter = Reflect.construct(Plain, [namespace], Own);
+  const construct = (_own: object, [namespace]: [Namespace], type: new () => unknown): RecoveryAdapter => {
+    const built: RecoveryAdapter = Reflect.construct(Plain, [namespace], type); // the type may extend it
     const sweep = () => {
       const oldest = Date.now() - maxDisconnectionDuration;
       built.sessions.forEach(({ disconnectedAt }, id) => disconnectedAt < oldest && built.sessions.delete(id));
@@ -32,6 +30,7 @@ export function endRecoveryWithNamespace(io: Server): void {
     sweeps.set(built, setInterval(sweep, 60_000).unref()); // more often would lose peers that Socket.IO recovers
     return Object.assign(built, { sessions: new Map(), packets: [], maxDisconnectionDuration });
   };
+  const build = new Proxy(Own, { construct });
   io.adapter = function (...chosen: Parameters<typeof adapter>) {
     const answer: unknown = adapter.apply(io, chosen);
     return answer === Own ? build : answer;

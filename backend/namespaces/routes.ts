@@ -3,7 +3,6 @@ import type { Server, Socket } from "socket.io";
 
 /** A table of routes: the name of each, and the pattern that its namespaces match from end to end. */
 export type Routes = Record<string, RegExp>;
-
 /** A route that matches a namespace: its name, and what the groups of its pattern have captured. */
 export type Route = { name: string; captures: string[] };
 /** A server, whatever events it is typed with. */
@@ -18,7 +17,7 @@ export type SocketOf<Io> = Io extends Server<infer L, infer E, infer S, infer D>
  * - `namespace.created`: a namespace of this route is new, and nobody is in it yet. This is the place for
  *   `namespace.use(...)`, called at once and not after an `await`. `creator` is the socket of the default namespace whose
  *   handshake asked for it, `undefined` where the application called `io.of(name)`.
- * - `namespace.retired`: nobody has held it for `retireAfter` ms, and the server has forgotten it.
+ * - `namespace.retired`: the server has forgotten it: nobody held it for `retireAfter` ms, or `namespace.created` failed.
  */
 export type RouteEvents<Route extends string, Io = Server> = {
   [event in `dynamic.group.${Route}` | "namespace.created" | "namespace.retired"]: event extends "namespace.created"
@@ -37,7 +36,6 @@ export function matcher(table: Routes) {
   for (const [name, { global, sticky }] of routes) {
     if (global || sticky) throw new TypeError(`the pattern of the route ${name} must not have the flag g or y`);
   }
-
   return (ns: string): Route | undefined => {
     if (!/^\/./s.test(ns)) return undefined; // every namespace's name begins with a slash, and `/` is the default one
     for (const [name, pattern] of routes) {

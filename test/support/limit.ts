@@ -7,7 +7,6 @@ import type { RouteEvents } from "../../backend/io-handler";
 /** Connections and namespaces that an address may have, together. */
 const LIMIT = 100;
 
-/** Call it before other middlewares are added: one that waits could let a connection close before it is counted. */
 export function limitEachAddress(io: Server, ee: EventEmitter<RouteEvents<string>>): void {
   const used = new Map<string, number>();
   const creators = new WeakMap<Namespace, string>();
@@ -20,6 +19,7 @@ export function limitEachAddress(io: Server, ee: EventEmitter<RouteEvents<string
 
   io.use((socket, next) => {
     const { address } = socket.handshake;
+    if (socket.conn.readyState === "closed") return next(new Error("gone")); // its `close` is over, and would never count
     if ((used.get(address) ?? 0) >= LIMIT) {
       setImmediate(() => socket.conn.close()); // after the answer; a hostile client would keep it open
       return next(new Error("too much from your address"));
