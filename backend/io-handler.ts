@@ -58,11 +58,8 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
     if (!namespacesCreated.has(ns)) {
       // the first peer: its handshake creates the namespace
       creators.set(ns, socket);
-      try {
-        io.of(ns); // goes on at "new_namespace"
-      } finally {
-        creators.delete(ns);
-      }
+      queueMicrotask(() => creators.delete(ns));
+      io.of(ns); // goes on at "new_namespace"
     }
     return undefined;
   });
