@@ -8,15 +8,13 @@ import { CHAT, channelOf, eventually, onRedis, Peer, startNode } from "../suppor
 import { atTheEnd, open, pause, until } from "../support/harness";
 import { forward, RedisServer } from "../support/redis";
 
-/** Hears what those say who look for a Redis that has been stopped, and turns them away. */
+/** Counts those who look for a Redis that has been stopped, hears what they say, and turns them away. */
 async function atDoorOf({ port }: RedisServer) {
   const knocks: string[] = [];
   const server = createNetServer((socket) => {
-    socket.on("error", () => socket.destroy());
-    socket.once("data", (data) => {
-      knocks.push(String(data));
-      socket.destroy();
-    });
+    const number = knocks.push("") - 1;
+    socket.on("data", (data) => (knocks[number] += String(data))).on("error", () => undefined);
+    setTimeout(() => socket.destroy(), 20); // milliseconds to say something
   });
   const door = { knocks, close: () => new Promise((resolve) => server.close(resolve)) };
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
