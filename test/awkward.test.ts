@@ -26,6 +26,16 @@ type AdapterClass = new (namespace: Namespace) => Namespace["adapter"];
 const Plain = new Server().adapter() as unknown as AdapterClass;
 const Recovering = new Server({ connectionStateRecovery: {} }).adapter() as unknown as AdapterClass;
 
+let away: boolean; // the server of the adapter below
+
+/** An adapter of CHAT that cannot be made while its server is away. */
+class Failing extends Plain {
+  constructor(namespace: Namespace) {
+    super(namespace);
+    if (away && namespace.name === CHAT) throw new Error("its server is away");
+  }
+}
+
 /** Collects the warnings of the process until the test ends. */
 function warnings(): string[] {
   const heard: string[] = [];
@@ -92,13 +102,7 @@ onEachTransport("a peer", (transports) => {
   });
 
   it("is cut off alone where its namespace cannot be created, and gets in when it can", async () => {
-    let away = true;
-    class Failing extends Plain {
-      constructor(namespace: Namespace) {
-        super(namespace);
-        if (away && namespace.name === CHAT) throw new Error("its server is away");
-      }
-    }
+    away = true;
     const heard = warnings();
     const { io, url, created } = await startServer({ io: { adapter: Failing as never } });
     io.of("/app");
@@ -155,13 +159,7 @@ onEachTransport("a peer", (transports) => {
 
 describe("a namespace that could not be created", () => {
   it("remembers no creator when it is made by the application later", async () => {
-    let away = true;
-    class Failing extends Plain {
-      constructor(namespace: Namespace) {
-        super(namespace);
-        if (away && namespace.name === CHAT) throw new Error("its server is away");
-      }
-    }
+    away = true;
     warnings();
     const { io, ee, url } = await startServer({ io: { adapter: Failing as never } });
     const peer = open(url, CHAT, { reconnection: false });
