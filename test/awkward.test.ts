@@ -158,17 +158,24 @@ onEachTransport("a peer", (transports) => {
 });
 
 describe("a namespace that could not be created", () => {
-  it("remembers no creator when it is made by the application later", async () => {
-    away = true;
-    warnings();
-    const { io, ee, url } = await startServer({ io: { adapter: Failing as never } });
-    const peer = open(url, CHAT, { reconnection: false });
-    await next(peer.io as never, "close");
-    away = false;
-    const made = next(ee as never, "namespace.created");
-    io.of(CHAT);
-    expect((await made)[2]).to.equal(undefined);
-  });
+  for (const culprit of ["its adapter", "a listener of namespace.created"]) {
+    it(`has no creator when the application makes it later, where ${culprit} has failed`, async () => {
+      away = culprit === "its adapter";
+      const heard = warnings();
+      const { io, ee, url } = await startServer({ io: { adapter: Failing as never } });
+      const fail = () => {
+        throw new Error("the application's own");
+      };
+      if (!away) ee.once("namespace.created", fail);
+      await next(open(url, CHAT, { reconnection: false }).io as never, "close");
+      expect(heard).to.have.length(1);
+
+      away = false;
+      const made = next(ee as never, "namespace.created");
+      io.of(CHAT);
+      expect((await made)[2]).to.equal(undefined);
+    });
+  }
 });
 
 describe("a namespace that Socket.IO itself has removed", () => {
