@@ -3,11 +3,19 @@
 
 import { EventEmitter } from "node:events";
 import type { Namespace, Server, Socket } from "socket.io";
-import { onConnection } from "./namespaces/connect-order";
-import { namespacesOf } from "./namespaces/internals";
+import { creatorOf, namespaceIn, onConnection } from "./namespaces/connect-order";
+import { namespacesOf, onNewNamespace } from "./namespaces/internals";
 import { createLifetimes } from "./namespaces/lifetime";
 import { endRecoveryWithNamespace } from "./namespaces/recovery";
-import { matcher, type AnyServer, type Route, type RouteEvents, type Routes } from "./namespaces/routes";
+import {
+  matcher,
+  shortened,
+  type AnyServer,
+  type Refusal,
+  type Route,
+  type RouteEvents,
+  type Routes,
+} from "./namespaces/routes";
 
 /** The routes of the article. The pattern is anchored: nothing may stand before `/category` or after `chat`. */
 export const routes = {
@@ -36,30 +44,30 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
   const ee = new EventEmitter<RouteEvents<string>>();
   const matchRoute = matcher(table);
   const namespacesCreated = namespacesOf(io); // Socket.IO's own store of the existing namespaces
-  const creators = new Map<string, Socket>(); // the first peer of a namespace, while that is created
 
-  // retires a namespace after its last peer
+  // retires a namespace after its last peer, which the article does not: it remembers every namespace forever
   const lifetimes = createLifetimes(retireAfter, (namespace) => {
     ee.emit("namespace.retired", namespace, matchRoute(namespace.name)!.name);
   });
 
-  // like io.on("connection", ...), but before the peer enters its namespace, as in Socket.IO 2; `{ err }` refuses the peer
-  onConnection(io, lifetimes, (socket) => {
-    const { ns } = socket.handshake.query;
+  const onRefused = (socket: Socket, refusal: Refusal) => {
+    ee.emit("peer.refused", socket, refusal);
+  };
 
-    if (typeof ns !== "string" || !ns) {
+  // like io.on("connection", ...), but before the peer enters its namespace, as in Socket.IO 2; `{ err }` refuses the peer
+  onConnection(io, { lifetimes, onRefused }, (socket) => {
+    const ns = namespaceIn(socket.handshake.query);
+
+    if (!ns) {
       return { err: "ns not provided" };
     }
 
     if (!matchRoute(ns)) {
-      return { err: `no route matches ${ns}` };
+      return { err: `no route matches ${shortened(ns)}` };
     }
 
     if (!namespacesCreated.has(ns)) {
-      // the first peer: its handshake creates the namespace
-      creators.set(ns, socket);
-      queueMicrotask(() => creators.delete(ns));
-      io.of(ns); // goes on at "new_namespace"
+      io.of(ns); // the first peer creates the namespace
     }
     return undefined;
   });
@@ -70,16 +78,15 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
     });
   };
 
-  // Socket.IO tells of each namespace that is new, whoever called `io.of()`: the lines above, or the application. Here it
-  // is heard before listeners of the application's own, of which one may fail
-  io.sockets.prependListener("new_namespace", (namespace: Namespace) => {
+  // Socket.IO tells of each namespace that is new, whoever called `io.of()`: the lines above, or the application
+  onNewNamespace(io, (namespace) => {
     const route = matchRoute(namespace.name);
     if (!route) return;
 
     lifetimes.begin(namespace);
     handOver(namespace, route);
     try {
-      ee.emit("namespace.created", namespace, route.name, creators.get(namespace.name));
+      ee.emit("namespace.created", namespace, route.name, creatorOf(namespace));
     } catch (err) {
       lifetimes.retire(namespace); // a listener has failed, and its guards may be missing: nobody gets in
       throw err;
@@ -91,6 +98,8 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
     const route = matchRoute(namespace.name);
     if (route) handOver(namespace, route);
   }
+
+  // connection state recovery would keep every namespace in memory, also after it was retired
   endRecoveryWithNamespace(io);
 
   return ee as unknown as EventEmitter<RouteEvents<keyof R & string, Io>>; // outside, only the routes of the table exist

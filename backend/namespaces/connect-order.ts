@@ -1,90 +1,180 @@
 // connect-order.ts: the default namespace goes first. Socket.IO 2 put every client into it, and kept other CONNECT packets
 // until that was done. The article relies on it, and Socket.IO 4 dropped it. Here it is again, for connections whose
 // handshake has `?ns=`: the CONNECT for that namespace waits until the default namespace has decided about the connection,
-// and if the peer has not asked for the default namespace, the server asks on its behalf.
+// and if the client has not asked for the default namespace, the server asks on its behalf.
 import { inspect } from "node:util";
-import type { Server, Socket } from "socket.io";
+import type { Namespace, Server, Socket } from "socket.io";
 import * as internals from "./internals";
-import { askedFor, interceptAnswer, nsOf, send, Type, type Auth, type Client } from "./internals";
+import { PacketType, type Auth, type Client } from "./internals";
 import type { Lifetimes } from "./lifetime";
+import { log } from "./log";
+import type { Refusal } from "./routes";
+import { SilentClient } from "./silent-client";
+
+/** A connection about which the default namespace has not decided yet. */
+interface Undecided {
+  /** The namespace that the handshake asks for. It is held meanwhile. */
+  ns: string | undefined;
+  /** Goes on with the CONNECT for that namespace, which waits. Without it, the client has asked for the default one only. */
+  goOn?: () => void;
+  /** Stands in for the client in the default namespace. */
+  silent: SilentClient;
+}
+
+/** The peer that is being decided about, on each server. */
+const deciding = new WeakMap<Server, Socket>();
+
+/**
+ * The namespace that a handshake's query asks for. A name without its leading slash means the same as with it, as in
+ * `io.of()`.
+ */
+export function namespaceIn({ ns }: Record<string, unknown>): string | undefined {
+  if (typeof ns !== "string" || ns === "") return undefined; // `?ns[]=` makes a list of it
+  return ns.startsWith("/") ? ns : `/${ns}`;
+}
+
+/** The peer, in the default namespace, whose handshake asks for a namespace that is being created now. */
+export function creatorOf(namespace: Namespace): Socket | undefined {
+  const socket = deciding.get(namespace.server);
+  return socket && namespaceIn(socket.handshake.query) === namespace.name ? socket : undefined;
+}
 
 /**
  * Does what `io.on("connection", listener)` does, before a peer enters the namespace that its handshake asks for, and
  * refuses a peer for which the listener returns a reason: as the answer to its CONNECT for that namespace, or as the event
  * `refused` where it has asked for the default namespace itself. Other namespaces on its connection stay.
+ *
+ * @param options - `lifetimes` is told who holds the namespace that a handshake asks for; `onRefused` is called for each
+ *   peer that the listener has refused, when that has been told
+ * @param listener - decides about a peer, after the application's listeners of `connection`
  * @throws Error for a second time on the same server, and for a version of Socket.IO that this was not made for
  */
 export function onConnection(
   io: Server,
-  lifetimes: Lifetimes,
-  listener: (socket: Socket) => { err: string } | undefined,
+  { lifetimes, onRefused }: { lifetimes: Lifetimes; onRefused: (socket: Socket, refusal: Refusal) => void },
+  listener: (socket: Socket) => Refusal | undefined,
 ): void {
-  /** The CONNECTs of a connection that wait for the default namespace: how each goes on, and what they hold. */
-  type Waiting = Map<string, () => void> & { holds?: string };
-  const undecided = new WeakMap<Client, Waiting>();
+  const undecided = new WeakMap<Client, Undecided>();
 
-  internals.interceptConnects(io, (client, name, auth, next) => {
-    const ns = nsOf(client);
-    if (name !== "/" && name !== ns) return next();
-    const others = undecided.get(client);
-    if (others) return void others.set(name, next); // a repeated CONNECT takes the place of the former
+  internals.followClients(io, {
+    onConnect(client, name, auth, next) {
+      const ns = namespaceIn(internals.queryOf(client));
+      if (name !== "/" && name !== ns) {
+        next(); // no concern of ours
+        return;
+      }
+      if (ns) lifetimes.hold(client, ns);
 
-    const socket = internals.socketInDefault(io, client);
-    if (socket && name === "/") {
-      askedFor(client).set("/", socket); // the server has put it there before
-      return send(client, { type: Type.CONNECT, nsp: "/", data: { sid: socket.id } });
-    }
-    const waiting: Waiting = new Map([[name, next]]);
-    undecided.set(client, waiting);
-    if (ns && lifetimes.hold(client, ns)) waiting.holds = ns;
-    if (!socket) return enterDefault(client, auth, waiting);
-    decide(socket); // its namespace may have been retired meanwhile
-    letIn(client, waiting);
+      const socket = internals.socketInDefault(io, client);
+      const waits = undecided.get(client);
+      if (waits) wait(waits, name, next);
+      else if (!socket) enterDefault(client, ns, name, auth, next);
+      else if (name === "/") answer(client, socket);
+      else admitOrRefuse(client, socket, next); // it comes back, and its namespace may have been retired meanwhile
+    },
+
+    onClosed(client) {
+      undecided.delete(client);
+      lifetimes.releaseAll(client);
+      internals.closeSockets(client);
+    },
   });
-  io.on("connection", decide);
 
-  function enterDefault(client: Client, auth: Auth, waiting: Waiting): void {
-    interceptAnswer(client, "/", ({ type, data }) => {
-      if (type === Type.CONNECT) return waiting.has("/"); // some clients give up on an answer that they did not ask for
-      refuse(client, [{ type, data }]);
-      return false;
+  /** Keeps a CONNECT of a connection that waits. Of two for the same namespace, the first counts. */
+  function wait(waits: Undecided, name: string, next: () => void): void {
+    if (name === "/") waits.silent.hears = true;
+    else waits.goOn ??= next;
+  }
+
+  /** Asks for the default namespace, with the first CONNECT that the client sends for either of the two. */
+  function enterDefault(client: Client, ns: string | undefined, name: string, auth: Auth, next: () => void): void {
+    const waits: Undecided = { ns, silent: new SilentClient(client, refusedByMiddleware) };
+    undecided.set(client, waits);
+    wait(waits, name, next);
+    log("%s waits for the default namespace, and asks for %j", client.id, ns);
+
+    const entered = internals.enterDefault(io, client, waits.silent, withoutSession(io, auth), (socket) => {
+      if (waits.silent.hears) internals.giveClient(socket, client);
+      // Socket.IO calls the listeners of `connection` next, so this comes after them, also if one throws
+      void Promise.resolve().then(() => {
+        if (undecided.get(client) !== waits) return; // refused: a middleware has called `next` twice
+        undecided.delete(client);
+        admitOrRefuse(client, socket, waits.goOn);
+      });
     });
-    const { pid, offset, ...fresh } = auth; // recovery would skip the middlewares, and with them a refusal
-    internals.enterDefault(io, client, fresh, (socket) => {
-      if (waiting.delete("/")) askedFor(client).set("/", socket);
-      queueMicrotask(() => letIn(client, waiting)); // after the listeners of `connection`
+    entered.catch((err) => {
+      forget(client); // a middleware has thrown
+      throw err; // and as in Socket.IO, the application hears it as an unhandled rejection
     });
   }
 
-  function letIn(client: Client, waiting: Waiting): void {
-    if (undecided.get(client) !== waiting) return; // refused, or a middleware has called `next` twice
+  /** Answers a client that asks for the default namespace after the server has put it there. */
+  function answer(client: Client, socket: Socket): void {
+    internals.giveClient(socket, client);
+    client._packet({ type: PacketType.CONNECT, nsp: "/", data: { sid: socket.id } });
+  }
+
+  /** Passes a refusal of `io.use` on to who waits for its namespace, unchanged. */
+  function refusedByMiddleware(client: Client, data: unknown): void {
+    const waits = forget(client);
+    if (waits?.ns && waits.goOn) client._packet({ type: PacketType.CONNECT_ERROR, nsp: waits.ns, data });
+    log("%s is refused by a middleware: %j", client.id, data);
+  }
+
+  /** Forgets a connection that waits, which does not come in. */
+  function forget(client: Client): Undecided | undefined {
+    const waits = undecided.get(client);
     undecided.delete(client);
-    if (client.conn.readyState === "open") waiting.forEach((next) => next());
+    if (waits?.ns) lifetimes.releaseIfRefused(client, waits.ns);
+    return waits;
   }
 
-  function decide(socket: Socket): void {
-    const { client } = socket;
-    let refusal;
+  /** Decides about a peer in the default namespace. `goOn` is the CONNECT that waits, if it has sent one already. */
+  function admitOrRefuse(client: Client, socket: Socket, goOn: (() => void) | undefined): void {
+    if (client.conn.readyState !== "open") return; // the application has just closed it
+    let refusal: Refusal | undefined;
     try {
-      if (client.conn.readyState === "open") refusal = listener(socket); // else the application has just closed it
+      refusal = decide(socket);
+      if (!refusal) {
+        log("%s is admitted", client.id);
+        goOn?.();
+      }
     } catch (err) {
       client.conn.close(); // as in Socket.IO: where creating a namespace fails, its peer alone is cut off
       process.emitWarning(err instanceof Error ? err : inspect(err));
     }
-    if (!refusal) return;
-    const data = client.conn.protocol === 3 ? refusal.err : { message: refusal.err }; // Socket.IO 2 knows a string
-    // without the DISCONNECT, a client before 4.4 would try again
-    refuse(client, [{ type: Type.CONNECT_ERROR, data }, { type: Type.DISCONNECT }]);
-    if (askedFor(client).has("/")) send(client, { type: Type.EVENT, nsp: "/", data: ["refused", refusal] });
-    else interceptAnswer(client, "/", () => false); // it has not asked, and so it is not told that it leaves
-    socket.disconnect();
+    if (refusal) refuse(client, socket, refusal, goOn !== undefined);
   }
 
-  /** Answers all CONNECTs that wait, and lets go of the namespace, for which there may have been none yet. */
-  function refuse(client: Client, answers: { type: number; data?: unknown }[]): void {
-    const waiting = undecided.get(client);
-    undecided.delete(client);
-    for (const nsp of waiting?.keys() ?? []) for (const answer of answers) send(client, { ...answer, nsp });
-    if (waiting?.holds) lifetimes.release(client, waiting.holds);
+  function decide(socket: Socket): Refusal | undefined {
+    deciding.set(io, socket);
+    try {
+      return listener(socket);
+    } finally {
+      deciding.delete(io);
+    }
   }
+
+  /** Tells a peer why it is refused, where it waits to hear that, and ends its socket in the default namespace. */
+  function refuse(client: Client, socket: Socket, refusal: Refusal, waits: boolean): void {
+    const ns = namespaceIn(internals.queryOf(client));
+    log("%s is refused: %s", client.id, refusal.err);
+    if (ns && waits) {
+      const data = client.conn.protocol === 3 ? refusal.err : { message: refusal.err }; // Socket.IO 2 knows a string
+      client._packet({ type: PacketType.CONNECT_ERROR, nsp: ns, data });
+      client._packet({ type: PacketType.DISCONNECT, nsp: ns }); // else a client before 4.4 would try again
+    }
+    // written without the adapter, which would keep it for recovery; a silent client drops it
+    internals.clientOf(socket)._packet({ type: PacketType.EVENT, nsp: "/", data: ["refused", refusal] });
+    if (ns) lifetimes.releaseIfRefused(client, ns);
+    socket.disconnect();
+    onRefused(socket, refusal);
+  }
+}
+
+/** `pid` and `offset` name a session of another namespace. With them, recovery would skip the middlewares of this one. */
+function withoutSession(io: Server, auth: Auth): Auth {
+  const { pid, offset, ...others } = auth;
+  const isSession = typeof pid === "string" && typeof offset === "string";
+  return isSession && internals.recoveryOf(io) ? others : auth;
 }

@@ -1,126 +1,250 @@
 // internals.ts: the members that Socket.IO 4 keeps private and this pattern cannot do without, all in one place. They are
-// the reason why package.json names the versions of Socket.IO that this was tried with. Replaced: `connect` of the class
-// of clients, once; `_add` of each namespace of a route; `_packet` of a client, from its CONNECT to the answer.
+// the reason why package.json names the versions of Socket.IO that this was tried with. Replaced are: `connect` and
+// `destroy` of the class of clients, once; `_add`, `run` and `_doConnect` of each namespace of a route; `emitReserved` of
+// the default namespace.
 import { EventEmitter } from "node:events";
 import type { Namespace, Server, Socket } from "socket.io";
 
 /** What Socket.IO keeps for each connection: it takes CONNECT packets in, with their `auth`, and writes the answers. */
-export type Client = Socket["client"];
+export interface Client {
+  id: string;
+  conn: Socket["conn"];
+  request: Socket["request"];
+  server: Server;
+  /** All sockets of the connection: they are told when it closes. */
+  sockets: Map<string, Socket>;
+  /** The namespaces that the client has asked for and joined. */
+  nsps: Map<string, Socket>;
+  connect(name: string, auth?: Auth): void;
+  destroy(): void;
+  _packet(packet: Packet, options?: object): void;
+  writeToEngine(packets: unknown, options: object): void;
+  _remove(socket: Socket): void;
+  _disconnect(): void;
+}
+
+/** What a client sends with a CONNECT. */
 export type Auth = Record<string, unknown>;
-/** A packet of Socket.IO, and the types that are needed here. */
-export type Packet = { type: number; nsp: string; data?: unknown };
-export const Type = { CONNECT: 0, DISCONNECT: 1, EVENT: 2, ACK: 3, CONNECT_ERROR: 4 } as const;
+
+/** A packet of Socket.IO's protocol. */
+export interface Packet {
+  type: number;
+  nsp: string;
+  data?: unknown;
+}
+
+/** The types of packets that are needed here. */
+export const PacketType = { CONNECT: 0, DISCONNECT: 1, EVENT: 2, CONNECT_ERROR: 4 } as const;
+
+/** A namespace, with what is private in it. */
+interface OpenNamespace {
+  /** Takes a client in, with the middlewares, or without them where its session is recovered. */
+  _add(client: Client, auth: Auth, onEntered: (socket: Socket) => void): Promise<void>;
+  /** Runs the middlewares; `done` hears their verdict. */
+  run(socket: Socket, done: (err?: Error | null) => void): void;
+  /** Lets a socket in: it is connected, its client is told so, and `connection` is emitted. */
+  _doConnect(socket: Socket, onEntered: (socket: Socket) => void): void;
+  emitReserved(event: string, ...args: unknown[]): boolean;
+}
+
+const open = (namespace: Namespace) => namespace as unknown as OpenNamespace;
 
 /** The namespaces of a server. `_nsps`: nothing public lists them, and nothing public removes one. */
 export function namespacesOf(io: Server): Map<string, Namespace> {
   return io._nsps;
 }
 
-/** The `ns` of a client's handshake. `_query` of Engine.IO's request: `socket.handshake.query` is made of it. */
-export function nsOf(client: Client): string | undefined {
-  const { _query } = (client.request ?? {}) as { _query?: Record<string, unknown> };
-  return typeof _query?.["ns"] === "string" && _query["ns"] ? _query["ns"] : undefined;
+/** The query of a client's handshake. `_query` of Engine.IO's request: `socket.handshake.query` is the same object. */
+export function queryOf(client: Client): Record<string, unknown> {
+  const request = client.request as { _query?: Record<string, unknown> } | undefined; // WebTransport has none
+  return request?._query ?? {};
 }
 
-/** Writes a packet. `client._packet`: the public `emit` writes no CONNECT_ERROR, and an adapter may keep its events. */
-export function send(client: Client, packet: Packet): void {
-  client._packet(packet);
+/** The client of a socket. */
+export function clientOf(socket: Socket): Client {
+  return socket.client as unknown as Client;
 }
 
-/** What a client has asked for itself. `client.nsps`: a CONNECT for a namespace that is in it closes the connection. */
-export function askedFor(client: Client): Map<string, Socket> {
-  return client["nsps"];
+/** The namespaces that a client has asked for and joined. `client.nsps`: nothing public lists them. */
+export function joinedBy(client: Client): Map<string, Socket> {
+  return client.nsps;
 }
 
-/** The socket of a client in the default namespace. `client.sockets`: all that hear when the connection closes. */
-export function socketInDefault({ sockets }: Server, client: Client): Socket | undefined {
-  for (const socket of client["sockets"].values()) if (socket.nsp === sockets) return socket;
+/** The socket of a client in the default namespace, which the client may not have asked for. */
+export function socketInDefault(io: Server, client: Client): Socket | undefined {
+  for (const socket of client.sockets.values()) if (socket.nsp === io.sockets) return socket;
   return undefined;
 }
 
-/** Puts a client into the default namespace that has not asked for it: so it may still ask, and `connectTimeout` runs on. */
-export function enterDefault({ sockets }: Server, client: Client, auth: Auth, onEntered: (socket: Socket) => void) {
-  void sockets._add(client, auth, (socket) => {
-    client["sockets"].set(socket.id, socket);
+/**
+ * Puts a client into the default namespace, through its middlewares. The socket gets `standIn` in place of the client.
+ *
+ * The socket is told when the connection closes (`client.sockets`). It does not count as a namespace that the client has
+ * joined (`client.nsps`), so the client may still ask for it, and Socket.IO's `connectTimeout` runs on.
+ * @param onEntered - called when the socket is connected, before the listeners of `connection`
+ * @returns rejects with what a middleware throws
+ */
+export function enterDefault(
+  io: Server,
+  client: Client,
+  standIn: Pick<Client, "id" | "conn" | "request" | "_packet" | "writeToEngine" | "_remove" | "_disconnect">,
+  auth: Auth,
+  onEntered: (socket: Socket) => void,
+): Promise<void> {
+  return open(io.sockets)._add(standIn as Client, auth, (socket) => {
+    client.sockets.set(socket.id, socket);
     onEntered(socket);
   });
 }
 
-/** Calls `onEntry` with every client on its way into a namespace. `namespace._add`: some skip the middlewares. */
-export function interceptEntries(namespace: Namespace, onEntry: (client: Client, name: string) => void): void {
-  const { _add } = namespace;
-  namespace._add = (client, auth, onEntered) => {
-    onEntry(client, namespace.name);
-    return _add.call(namespace, client, auth, onEntered);
+/** The options of connection state recovery, where it is on. `server.opts`: nothing public tells them. */
+export function recoveryOf(io: Server) {
+  return io["opts"].connectionStateRecovery;
+}
+
+/**
+ * Tells the sockets of a closed connection that it has closed, in a moment. Socket.IO does so at once, but where a
+ * listener of `disconnect` throws, the sockets after it hear nothing. To a socket that knows already, nothing happens.
+ */
+export function closeSockets(client: Client): void {
+  for (const socket of [...client.sockets.values()]) {
+    void Promise.resolve().then(() => socket._onclose("transport close"));
+  }
+}
+
+/** Gives a socket of the default namespace its real client, which has asked for that namespace itself. */
+export function giveClient(socket: Socket, client: Client): void {
+  (socket as { client: unknown }).client = client;
+  client.nsps.set("/", socket);
+}
+
+/** Calls `listener` for each new namespace, before the listeners of the application, and though it may remove them all. */
+export function onNewNamespace(io: Server, listener: (namespace: Namespace) => void): void {
+  const sockets = open(io.sockets);
+  const { emitReserved } = sockets;
+  sockets.emitReserved = (event, ...args) => {
+    if (event === "new_namespace") listener(args[0] as Namespace);
+    return emitReserved.call(sockets, event, ...args);
   };
 }
 
-const expected = new WeakMap<Client, Map<string, (answer: Packet) => boolean>>();
+/** What {@link followPeers} tells. */
+interface PeerFollower {
+  /** A client asks for the namespace. */
+  onArrival(client: Client, name: string): void;
+  /** A middleware has refused it. */
+  onRefused(client: Client, name: string): void;
+  /** The middlewares have let it in. With the answer `false` it does not get in, and hears nothing. */
+  mayEnter(client: Client): boolean;
+}
 
-/**
- * Calls `onAnswer` with the next packet that lets a client into a namespace, refuses it or ends its stay there, and
- * writes it if the result is true. `client._packet`: nothing public tells that a middleware has refused.
- */
-export function interceptAnswer(client: Client, nsp: string, onAnswer: (answer: Packet) => boolean): void {
-  const others = expected.get(client);
-  if (others) return void others.set(nsp, onAnswer);
-  const { _packet } = client;
-  const answers = new Map([[nsp, onAnswer]]);
-  expected.set(client, answers);
-  client._packet = (packet, options) => {
-    const isAnswer = "nsp" in packet && packet.type !== Type.EVENT && packet.type !== Type.ACK;
-    const listener = isAnswer && answers.get(packet.nsp);
-    if (!listener) return _packet.call(client, packet, options);
-    answers.delete(packet.nsp);
-    if (answers.size === 0) {
-      expected.delete(client);
-      client._packet = _packet; // set back and not deleted, which would make the client a slow object
-    }
-    if (listener(packet)) _packet.call(client, packet, options);
+/** Follows every client on its way into a namespace. */
+export function followPeers(namespace: Namespace, { onArrival, onRefused, mayEnter }: PeerFollower): void {
+  const opened = open(namespace);
+  const { _add, run, _doConnect } = opened;
+  opened._add = (client, auth, onEntered) => {
+    onArrival(client, namespace.name);
+    return _add.call(opened, client, auth, onEntered);
+  };
+  opened.run = (socket, done) => {
+    run.call(opened, socket, (err) => {
+      if (err) onRefused(clientOf(socket), namespace.name);
+      done(err);
+    });
+  };
+  opened._doConnect = (socket, onEntered) => {
+    if (mayEnter(clientOf(socket))) _doConnect.call(opened, socket, onEntered);
   };
 }
 
-type ConnectHandler = (client: Client, name: string, auth: Auth, next: () => void) => void;
-const handlers = new WeakMap<Server, ConnectHandler>();
-const replaced = new WeakSet<object>();
+/** What {@link followClients} tells. */
+export interface ClientFollower {
+  /** A client asks for a namespace; `next` is what Socket.IO does with that. */
+  onConnect(client: Client, name: string, auth: Auth, next: () => void): void;
+  /** The connection has closed; this may be called twice. */
+  onClosed(client: Client): void;
+}
+
+// A symbol of the whole process: a second copy of this file, as hot reload makes one, finds what the first has left
+const FOLLOWER = Symbol.for("socket.io-first-peer");
+type Followed = Server & { [FOLLOWER]?: ClientFollower };
+
 /**
- * Hands every CONNECT of a server's clients to `handler`; `next` is what Socket.IO does with it. `client.connect`: nothing
- * public comes before the answer. It is replaced for the class of the clients, and so for every engine of the server.
- * @throws Error for a second handler on the same server, and for a Socket.IO in which something of this file is missing
+ * Follows all clients of a server, of every engine that it is attached to, now or later: what is replaced is a method of
+ * their class. Nothing public comes before the answer to a CONNECT.
+ * @throws Error for a second follower of the same server, and for a Socket.IO that lacks a member which this file uses
  */
-export function interceptConnects(io: Server, handler: ConnectHandler): void {
-  if (handlers.has(io)) throw new Error("this server has an ioHandler already");
-  const clients = prototypeOfClients(io);
-  if (!replaced.has(clients)) {
-    const { connect } = clients;
+export function followClients(io: Server, follower: ClientFollower): void {
+  const followed: Followed = io;
+  if (followed[FOLLOWER]) throw new Error("this server has an ioHandler already");
+
+  const clients: Client & { [FOLLOWER]?: true } = prototypeOfClients(io);
+  if (!clients[FOLLOWER]) {
+    const { connect, destroy } = clients;
     clients.connect = function (name, auth = {}) {
       const next = () => connect.call(this, name, auth);
-      const intercept = handlers.get(this["server"]);
-      return intercept ? intercept(this, name, auth, next) : next();
+      const server: Followed = this.server;
+      if (server[FOLLOWER]) server[FOLLOWER].onConnect(this, name, auth, next);
+      else next();
     };
-    replaced.add(clients);
+    // Socket.IO calls it first of all when a connection has closed, before any listener of the application
+    clients.destroy = function () {
+      destroy.call(this);
+      const server: Followed = this.server;
+      server[FOLLOWER]?.onClosed(this);
+    };
+    Object.defineProperty(clients, FOLLOWER, { value: true });
   }
-  handlers.set(io, handler);
+  Object.defineProperty(io, FOLLOWER, { value: follower });
 }
 
-// Nothing public leads to what clients inherit from. So a connection that leads nowhere is opened, of protocol 3: Socket.IO
-// itself puts such a client into the default namespace, and there it is seen.
-function prototypeOfClients(io: Server): { connect(this: Client, name: string, auth?: Auth): void } {
-  const { engine, sockets } = io;
-  const { _add } = sockets;
+/**
+ * Finds what the clients of a server inherit from, to which nothing public leads: a connection that leads nowhere is
+ * opened. It is of protocol 3, since Socket.IO itself puts such a client into the default namespace, where it is seen.
+ * @throws Error for a Socket.IO that lacks a member which this file uses
+ */
+function prototypeOfClients(io: Server): Client {
+  const sockets = open(io.sockets);
+  mustHave("server", io, { _nsps: "object", onconnection: "function" });
+  mustHave("namespace", sockets, {
+    _add: "function",
+    run: "function",
+    _doConnect: "function",
+    emitReserved: "function",
+  });
+
   const nowhere = Object.assign(new EventEmitter(), { protocol: 3, readyState: "closed", request: { headers: {} } });
-  let client: Client | undefined;
+  const { _add } = sockets;
+  const seen: Client[] = [];
+  sockets._add = async (client) => {
+    seen.push(client);
+  };
   try {
-    sockets._add = async (arriving) => void (client = arriving);
-    io.bind(new EventEmitter() as Server["engine"]).engine.emit("connection", nowhere);
-    for (const method of [_add, client!._packet, client!["sockets"].set, client!["nsps"].set, io._nsps.get])
-      method.bind(io);
-  } catch (cause) {
-    throw new Error("this Socket.IO lacks what ioHandler needs from the inside of 4.6, 4.7 and 4.8", { cause });
+    io["onconnection"](nowhere as never);
   } finally {
     sockets._add = _add;
-    io.engine = engine;
     nowhere.emit("close"); // ends the client's timer
   }
+  const [client] = seen;
+  mustHave("client", client, {
+    connect: "function",
+    destroy: "function",
+    _packet: "function",
+    writeToEngine: "function",
+    _remove: "function",
+    _disconnect: "function",
+    sockets: "object",
+    nsps: "object",
+    server: "object",
+    conn: "object",
+  });
   return Object.getPrototypeOf(client);
+}
+
+/** @throws Error where a thing of Socket.IO lacks a member, or has it with another type */
+function mustHave(what: string, thing: object | undefined, members: Record<string, string>): void {
+  for (const [name, type] of Object.entries(members)) {
+    if (typeof (thing as Record<string, unknown> | undefined)?.[name] === type) continue;
+    throw new Error(`ioHandler was made for Socket.IO 4.6, 4.7 and 4.8: in this one, a ${what} has no ${name}`);
+  }
 }

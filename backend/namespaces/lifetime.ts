@@ -3,11 +3,19 @@
 import { clearTimeout, setTimeout } from "node:timers"; // Node's own in every runtime, with `unref`
 import { inspect } from "node:util";
 import type { Namespace } from "socket.io";
-import { interceptAnswer, interceptEntries, namespacesOf, Type, type Client } from "./internals";
-import { stopSweeping } from "./recovery";
+import { followPeers, joinedBy, namespacesOf, type Client } from "./internals";
+import { log } from "./log";
 
-/** What is known of a name: how many connections hold it, and its namespace as soon as there is one. */
-type Lifetime = { holders: number; namespace?: Namespace; countdown?: NodeJS.Timeout | undefined };
+/** What is known of a name. */
+interface Lifetime {
+  /** How many connections hold it. */
+  holders: number;
+  /** The namespace of this name, as soon as there is one, and if it is to be retired. */
+  namespace?: Namespace | undefined;
+  /** Retires the namespace; it runs while nobody holds it. */
+  countdown?: NodeJS.Timeout | undefined;
+}
+
 export type Lifetimes = ReturnType<typeof createLifetimes>;
 
 /**
@@ -22,73 +30,100 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
     throw new RangeError(`retireAfter must be 0 to ${2 ** 31 - 1} milliseconds, or Infinity: ${retireAfter}`);
   }
   const byName = new Map<string, Lifetime>();
-  const heldBy = new WeakMap<Client, Set<string>>();
+  const heldBy = new WeakMap<Client, Set<string>>(); // the names that a connection holds
 
-  /** Begins the lifetime of a namespace that is new. */
+  /** Begins the lifetime of a namespace that is new. Somebody may hold its name already. */
   function begin(namespace: Namespace): void {
-    const { name, adapter } = namespace;
+    const { name } = namespace;
     const older = byName.get(name);
     if (older?.namespace) retire(older.namespace); // Socket.IO itself has removed it from the server
+
     const lifetime: Lifetime = { holders: older?.holders ?? 0, namespace };
     byName.set(name, lifetime);
     if (lifetime.holders === 0) startCountdown(lifetime);
-    interceptEntries(namespace, hold);
-    const { close } = adapter;
-    adapter.close = () => {
-      adapter.close = () => {}; // once is enough: `io.close()` closes those of all namespaces, a retirement its own
-      return close.call(adapter);
-    };
+    closeAdapterOnce(namespace);
+    followPeers(namespace, {
+      onArrival: hold,
+      onRefused: releaseIfRefused,
+      mayEnter(client) {
+        if (namespacesOf(namespace.server).get(name) === namespace) {
+          hold(client, name); // again: another CONNECT of this connection may have been refused meanwhile
+          return true;
+        }
+        log("%j: retired while a peer was on its way in, whose connection is closed: it will come again", name);
+        client.conn.close();
+        return false;
+      },
+    });
   }
 
-  /** Holds a namespace, even one yet to come, until the client is refused or its connection closes; true if that is new. */
-  function hold(client: Client, name: string): boolean {
-    if (client.conn.readyState === "closed") return false;
-    interceptAnswer(client, name, ({ type }) => {
-      if (type === Type.CONNECT_ERROR) release(client, name);
-      return true;
-    });
-    let held = heldBy.get(client);
-    if (!held) {
-      heldBy.set(client, (held = new Set()));
-      client.conn.on("close", () => heldBy.get(client)!.forEach((name) => release(client, name)));
-    }
-    if (held.has(name)) return false;
-    held.add(name);
-    const lifetime: Lifetime = byName.get(name) ?? { holders: 0 };
+  /** Holds a name, even if there is no namespace yet, until the client is refused or its connection closes. */
+  function hold(client: Client, name: string): void {
+    if (client.conn.readyState !== "open") return; // nobody would tell when it closes
+
+    const held = heldBy.get(client) ?? new Set();
+    if (held.has(name)) return;
+    heldBy.set(client, held.add(name));
+
+    const lifetime = byName.get(name) ?? { holders: 0 };
     byName.set(name, lifetime);
     lifetime.holders++;
     clearTimeout(lifetime.countdown);
     lifetime.countdown = undefined; // a timer that has been stopped still takes memory
-    return true;
+    log("%j: held by %d", name, lifetime.holders);
   }
 
-  /** Lets go of a namespace, if the client holds it. */
-  function release(client: Client, name: string): void {
-    if (!heldBy.get(client)?.delete(name)) return;
+  /** Lets go of a name, unless the client is in its namespace: of two CONNECTs, only one may have been refused. */
+  function releaseIfRefused(client: Client, name: string): void {
+    if (joinedBy(client).has(name)) return;
+    if (heldBy.get(client)?.delete(name)) release(name);
+  }
+
+  /** Lets go of all that a connection holds, when it closes. */
+  function releaseAll(client: Client): void {
+    const held = heldBy.get(client) ?? [];
+    heldBy.delete(client);
+    for (const name of held) release(name);
+  }
+
+  function release(name: string): void {
     const lifetime = byName.get(name)!;
-    if (--lifetime.holders > 0) return;
+    lifetime.holders--;
+    log("%j: held by %d", name, lifetime.holders);
+    if (lifetime.holders > 0) return;
     if (lifetime.namespace) startCountdown(lifetime);
     else byName.delete(name);
   }
 
   function startCountdown(lifetime: Lifetime): void {
     if (retireAfter === Infinity) return;
-    lifetime.countdown = setTimeout(() => retire(lifetime.namespace!), retireAfter).unref(); // a closed server may end its process
+    lifetime.countdown = setTimeout(() => retire(lifetime.namespace!), retireAfter);
+    lifetime.countdown.unref(); // a closed server may end its process
   }
 
+  /** Removes a namespace from the server, and closes its adapter. Its name may still be held, by who is on the way. */
   function retire(namespace: Namespace): void {
     const { name, server, adapter } = namespace;
     const lifetime = byName.get(name)!;
     clearTimeout(lifetime.countdown);
     lifetime.namespace = undefined;
-    if (lifetime.holders === 0) byName.delete(name); // else it is kept for the next namespace of this name
+    if (lifetime.holders === 0) byName.delete(name);
     if (namespacesOf(server).get(name) === namespace) namespacesOf(server).delete(name);
-    stopSweeping(adapter);
+    log("%j: retired", name);
     new Promise((resolve) => resolve(adapter.close())).catch((err) => {
       process.emitWarning(`The adapter of ${name}, which was retired, did not close: ${inspect(err)}`);
     });
     onRetired(namespace);
   }
 
-  return { begin, hold, release, retire };
+  return { begin, hold, releaseIfRefused, releaseAll, retire };
+}
+
+/** Closes the adapter of a namespace once: `io.close()` closes those of all namespaces, and a retirement its own. */
+function closeAdapterOnce({ adapter }: Namespace): void {
+  const { close } = adapter;
+  adapter.close = () => {
+    adapter.close = () => {};
+    return close.call(adapter);
+  };
 }

@@ -18,14 +18,25 @@ export type SocketOf<Io> = Io extends Server<infer L, infer E, infer S, infer D>
  *   `namespace.use(...)`, called at once and not after an `await`. `creator` is the socket of the default namespace whose
  *   handshake asked for it, `undefined` where the application called `io.of(name)`.
  * - `namespace.retired`: the server has forgotten it: nobody held it for `retireAfter` ms, or `namespace.created` failed.
+ * - `peer.refused`: a peer has asked for no namespace, or for one that no route matches, and it has been told so. The
+ *   socket is that of the default namespace, and is disconnected. What a middleware refuses is not told here.
  */
 export type RouteEvents<Route extends string, Io = Server> = {
-  [event in `dynamic.group.${Route}` | "namespace.created" | "namespace.retired"]: event extends "namespace.created"
-    ? [namespace: SocketOf<Io>["nsp"], route: Route, creator: SocketOf<Io> | undefined]
-    : event extends "namespace.retired"
-      ? [namespace: SocketOf<Io>["nsp"], route: Route]
-      : [socket: SocketOf<Io>, ...captures: string[]];
+  [event in `dynamic.group.${Route}` | keyof OtherEvents<Route, Io>]: event extends keyof OtherEvents<Route, Io>
+    ? OtherEvents<Route, Io>[event]
+    : [socket: SocketOf<Io>, ...captures: string[]];
 };
+
+type OtherEvents<Route, Io> = {
+  "namespace.created": [namespace: SocketOf<Io>["nsp"], route: Route, creator: SocketOf<Io> | undefined];
+  "namespace.retired": [namespace: SocketOf<Io>["nsp"], route: Route];
+  "peer.refused": [socket: SocketOf<Io>, refusal: Refusal];
+};
+
+/** Why a peer is refused: it receives this with the event `refused`, or `err` as the message of its `connect_error`. */
+export interface Refusal {
+  err: string;
+}
 
 /**
  * Makes the function that finds the first route that matches a namespace.
@@ -44,4 +55,9 @@ export function matcher(table: Routes) {
     }
     return undefined;
   };
+}
+
+/** The beginning of a name: a few bytes of a client must not make the server keep and send back thousands. */
+export function shortened(ns: string): string {
+  return ns.length > 100 ? `${ns.slice(0, 100)}…` : ns;
 }
