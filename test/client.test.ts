@@ -168,9 +168,8 @@ onEachTransport("connect()", (transports) => {
     const { io, url, created, calm } = await startServer();
     const socket = await join(url, CHAT, { transports });
     const events = record(socket);
-    const ended = next<[{ nsp: string }]>(socket.io as never, "packet");
     io.disconnectSockets();
-    expect((await ended)[0].nsp).to.equal("/");
+    await peersOf(io, "/", 0);
 
     socket.io.engine.close();
     await next(socket, "connect");

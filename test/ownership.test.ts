@@ -210,13 +210,18 @@ describe("ioHandler", () => {
     expect(() => ioHandler(io)).to.throw(Error, "this server has an ioHandler already");
   });
 
-  const parts: [string, (io: Server, client: object) => [object, string]][] = [
-    ["server._nsps", (io) => [io, "_nsps"]],
-    ["namespace._add", (io) => [Object.getPrototypeOf(io.sockets), "_add"]],
-    ["client.connect", (_io, client) => [Object.getPrototypeOf(client), "connect"]],
-    ["client._packet", (_io, client) => [Object.getPrototypeOf(client), "_packet"]],
+  const parts: [string, string, (io: Server, client: object) => [object, string]][] = [
+    ["server._nsps", "a server has no _nsps", (io) => [io, "_nsps"]],
+    ["namespace._add", "a namespace has no _add", (io) => [Object.getPrototypeOf(io.sockets), "_add"]],
+    [
+      "namespace._doConnect",
+      "a namespace has no _doConnect",
+      (io) => [Object.getPrototypeOf(io.sockets), "_doConnect"],
+    ],
+    ["client.connect", "no client can be made", (_io, client) => [Object.getPrototypeOf(client), "connect"]],
+    ["client._packet", "a client has no _packet", (_io, client) => [Object.getPrototypeOf(client), "_packet"]],
   ];
-  for (const [name, find] of parts) {
+  for (const [name, what, find] of parts) {
     it(`is an Error for a Socket.IO without ${name}, and changes nothing`, async () => {
       const started = await startServer();
       await join(started.url, CHAT);
@@ -229,7 +234,7 @@ describe("ioHandler", () => {
 
       Object.defineProperty(owner, key, { ...part, value: undefined });
       try {
-        expect(() => ioHandler(io)).to.throw(Error, "this Socket.IO lacks what ioHandler needs");
+        expect(() => ioHandler(io)).to.throw(Error, `made for Socket.IO 4.6, 4.7 and 4.8: in this one, ${what}`);
       } finally {
         Object.defineProperty(owner, key, part);
       }

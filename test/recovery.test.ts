@@ -6,6 +6,7 @@ import type { Socket } from "socket.io-client";
 import { io as connectAsPrinted } from "socket.io-client";
 import {
   atTheEnd,
+  joined,
   next,
   onEachTransport,
   open,
@@ -100,9 +101,11 @@ onEachTransport("connection state recovery", (transports) => {
       const { io, url, handed } = server;
       let banned = false;
       io.use((_socket, done) => done(banned ? new Error("banned") : undefined));
-      io.on("connection", (socket) => void socket.emit("welcome")); // so that it could be recovered there too
       const sockets = connect(url);
-      await Promise.all(sockets.map((socket) => new Promise<void>((resolve) => socket.on("welcome", () => resolve()))));
+      const welcomed = sockets.map((socket) => new Promise<void>((resolve) => socket.on("welcome", () => resolve())));
+      await Promise.all(sockets.map(joined));
+      io.emit("welcome"); // so that it could be recovered in the default namespace too
+      await Promise.all(welcomed);
 
       banned = true;
       const refusals = Promise.all(sockets.map(refusal));

@@ -221,6 +221,8 @@ function prototypeOfClients(io: Server): Client {
   };
   try {
     io["onconnection"](nowhere as never);
+  } catch (cause) {
+    throw new Error(unfit("no client can be made"), { cause });
   } finally {
     sockets._add = _add;
     nowhere.emit("close"); // ends the client's timer
@@ -245,6 +247,10 @@ function prototypeOfClients(io: Server): Client {
 function mustHave(what: string, thing: object | undefined, members: Record<string, string>): void {
   for (const [name, type] of Object.entries(members)) {
     if (typeof (thing as Record<string, unknown> | undefined)?.[name] === type) continue;
-    throw new Error(`ioHandler was made for Socket.IO 4.6, 4.7 and 4.8: in this one, a ${what} has no ${name}`);
+    throw new Error(unfit(`a ${what} has no ${name}`));
   }
+}
+
+function unfit(why: string): string {
+  return `ioHandler was made for Socket.IO 4.6, 4.7 and 4.8: in this one, ${why}`;
 }

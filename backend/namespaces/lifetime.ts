@@ -40,6 +40,7 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
 
     const lifetime: Lifetime = { holders: older?.holders ?? 0, namespace };
     byName.set(name, lifetime);
+    log("%j is created", name);
     if (lifetime.holders === 0) startCountdown(lifetime);
     closeAdapterOnce(namespace);
     followPeers(namespace, {
@@ -50,7 +51,7 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
           hold(client, name); // again: another CONNECT of this connection may have been refused meanwhile
           return true;
         }
-        log("%j: retired while a peer was on its way in, whose connection is closed: it will come again", name);
+        log("%s is closed: it was on its way into %j, which is retired", client.id, name);
         client.conn.close();
         return false;
       },
@@ -70,7 +71,7 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
     lifetime.holders++;
     clearTimeout(lifetime.countdown);
     lifetime.countdown = undefined; // a timer that has been stopped still takes memory
-    log("%j: held by %d", name, lifetime.holders);
+    log("%s holds %j, as one of %d", client.id, name, lifetime.holders);
   }
 
   /** Lets go of a name, unless the client is in its namespace: of two CONNECTs, only one may have been refused. */
@@ -89,7 +90,7 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
   function release(name: string): void {
     const lifetime = byName.get(name)!;
     lifetime.holders--;
-    log("%j: held by %d", name, lifetime.holders);
+    log("%j is held by %d", name, lifetime.holders);
     if (lifetime.holders > 0) return;
     if (lifetime.namespace) startCountdown(lifetime);
     else byName.delete(name);
@@ -109,7 +110,7 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
     lifetime.namespace = undefined;
     if (lifetime.holders === 0) byName.delete(name);
     if (namespacesOf(server).get(name) === namespace) namespacesOf(server).delete(name);
-    log("%j: retired", name);
+    log("%j is retired", name);
     new Promise((resolve) => resolve(adapter.close())).catch((err) => {
       process.emitWarning(`The adapter of ${name}, which was retired, did not close: ${inspect(err)}`);
     });

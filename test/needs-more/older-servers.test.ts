@@ -11,12 +11,22 @@ const WITHIN = 300_000; // the longest that they may take; it is half a minute o
 /** The tests for each version, and those of them that are about what it does not have. */
 const versions = {
   "4.6": {
-    files: ["first-peer", "connect-order", "client", "lifetime", "ownership", "recovery", "hostile"],
+    files: [
+      "first-peer",
+      "connect-order",
+      "client",
+      "lifetime",
+      "ownership",
+      "recovery",
+      "hostile",
+      "beside-native",
+      "holding",
+    ],
     without: "ns is repeated|ns repeated|WebTransport", // where ns is repeated, it is no string, and so it counts as missing
   },
   // its Client is that of 4.6, line by line: what the rest of Socket.IO and Engine.IO could break is left
   "4.7": {
-    files: ["first-peer", "connect-order", "lifetime", "recovery"],
+    files: ["first-peer", "connect-order", "lifetime", "recovery", "beside-native"],
     without: "ns is repeated",
   },
 };
