@@ -119,27 +119,29 @@ async function bare(url: string, query = ""): Promise<{ socket: WebSocket; heard
   return { socket, heard };
 }
 
+/** An adapter of an application's own, whose members are called like those of Socket.IO's for recovery. */
+class Keeping extends Plain {
+  readonly maxDisconnectionDuration = 1000;
+  readonly packets: unknown[] = [];
+  readonly sessions = new Set<unknown>();
+  override persistSession(session: unknown): void {
+    this.sessions.add(session);
+  }
+}
+
 onBothSides(
   "an adapter of the application's own is built whole, whatever its members are called",
-  async (side, transports) => {
-    class Keeping extends Plain {
-      readonly maxDisconnectionDuration = 1000;
-      readonly packets: unknown[] = [];
-      readonly sessions = new Set<unknown>();
-      override persistSession(session: unknown): void {
-        this.sessions.add(session);
-      }
-    }
-    side.io.adapter(Keeping as never);
-    const [peer] = openPlain(side.url, [CHAT], { ...asked(transports), reconnection: false });
+  async ({ io, url }, transports) => {
+    const [peer] = openPlain(url, [CHAT], { ...asked(transports), reconnection: false });
     await joined(peer!);
-    const [atServer] = await peersOf(side.io, CHAT, 1);
+    const [atServer] = await peersOf(io, CHAT, 1);
     const { adapter } = atServer!.nsp;
+    const gone = next(atServer as never, "disconnect");
     peer!.io.engine.close();
-    await next(atServer as never, "disconnect");
+    await gone;
     expect((adapter as Keeping).sessions.size).to.equal(1);
   },
-  { connectionStateRecovery: {} },
+  { adapter: Keeping as never, connectionStateRecovery: {} },
 );
 
 onBothSides(
@@ -323,6 +325,28 @@ onEachTransport("a peer", (transports) => {
     await join(url, CHAT, { transports });
     expect(heard.map(String)).to.deep.equal(["Error: the application's own"]);
     expect([created, retired]).to.deep.equal([[CHAT], []]);
+  });
+
+  it("gets in though a middleware of io.use throws after next()", async () => {
+    const heard = uncaught();
+    const { io, url } = await startServer();
+    io.use((_socket, done) => {
+      done();
+      throw new Error("the application's own");
+    });
+    await join(url, CHAT, { transports });
+    expect(heard.map(String)).to.deep.equal(["Error: the application's own"]);
+  });
+
+  it("that is refused after a middleware has rewritten its query hears so where it has asked", async () => {
+    const { io, url } = await startServer();
+    io.use(({ handshake: { query } }, done) => {
+      query["ns"] = "/wrong";
+      done();
+    });
+    const [peer] = openPlain(url, [CHAT], asked(transports));
+    expect((await refusal(peer!)).message).to.equal("no route matches /wrong");
+    await until(() => io.engine.clientsCount === 0);
   });
 
   it("of whose two CONNECTs one is refused holds its namespace when another peer leaves", async () => {

@@ -11,12 +11,16 @@ import { log } from "./log";
 import type { Refusal } from "./routes";
 import { SilentClient } from "./silent-client";
 
-/** A connection about which the default namespace has not decided yet. */
-interface Undecided {
-  /** The namespace that the handshake asks for. It is held meanwhile. */
+/** The CONNECT of a peer for the namespace that its handshake asks for. */
+interface Asked {
+  /** The name of that namespace, which is held meanwhile; `undefined` for a handshake that asks for none. */
   ns: string | undefined;
-  /** Goes on with the CONNECT for that namespace, which waits. Without it, the client has asked for the default one only. */
+  /** Goes on with the CONNECT, which waits; `undefined` if the client has only asked for the default namespace so far. */
   goOn?: () => void;
+}
+
+/** A connection about which the default namespace has not decided yet. */
+interface Undecided extends Asked {
   /** Stands in for the client in the default namespace. */
   silent: SilentClient;
 }
@@ -66,11 +70,11 @@ export function onConnection(
       if (ns) lifetimes.hold(client, ns);
 
       const socket = internals.socketInDefault(io, client);
-      const waits = undecided.get(client);
-      if (waits) wait(waits, name, next);
+      const waiting = undecided.get(client);
+      if (waiting) keep(waiting, name, next);
       else if (!socket) enterDefault(client, ns, name, auth, next);
-      else if (name === "/") answer(client, socket);
-      else admitOrRefuse(client, socket, next); // it comes back, and its namespace may have been retired meanwhile
+      else if (name === "/") letHear(client, socket);
+      else admitOrRefuse(client, socket, { ns, goOn: next }); // it comes back: its namespace may have been retired
     },
 
     onClosed(client) {
@@ -81,69 +85,60 @@ export function onConnection(
   });
 
   /** Keeps a CONNECT of a connection that waits. Of two for the same namespace, the first counts. */
-  function wait(waits: Undecided, name: string, next: () => void): void {
-    if (name === "/") waits.silent.hears = true;
-    else waits.goOn ??= next;
+  function keep(waiting: Undecided, name: string, next: () => void): void {
+    if (name === "/") waiting.silent.hears = true;
+    else waiting.goOn ??= next;
   }
 
   /** Asks for the default namespace, with the first CONNECT that the client sends for either of the two. */
   function enterDefault(client: Client, ns: string | undefined, name: string, auth: Auth, next: () => void): void {
-    const waits: Undecided = { ns, silent: new SilentClient(client, refusedByMiddleware) };
-    undecided.set(client, waits);
-    wait(waits, name, next);
+    const waiting: Undecided = { ns, silent: new SilentClient(client, refusedByMiddleware) };
+    undecided.set(client, waiting);
+    keep(waiting, name, next);
     log("%s waits for the default namespace, and asks for %j", client.id, ns);
 
-    const entered = internals.enterDefault(io, client, waits.silent, withoutSession(io, auth), (socket) => {
-      if (waits.silent.hears) internals.giveClient(socket, client);
+    internals.enterDefault(io, client, waiting.silent, withoutSession(io, auth), (socket) => {
+      if (waiting.silent.hears) internals.giveClient(socket, client);
       // Socket.IO calls the listeners of `connection` next, so this comes after them, also if one throws
       void Promise.resolve().then(() => {
-        if (undecided.get(client) !== waits) return; // refused: a middleware has called `next` twice
+        if (undecided.get(client) !== waiting) return; // a middleware has called `next` twice
         undecided.delete(client);
-        admitOrRefuse(client, socket, waits.goOn);
+        admitOrRefuse(client, socket, waiting);
       });
-    });
-    entered.catch((err) => {
-      forget(client); // a middleware has thrown
-      throw err; // and as in Socket.IO, the application hears it as an unhandled rejection
     });
   }
 
   /** Answers a client that asks for the default namespace after the server has put it there. */
-  function answer(client: Client, socket: Socket): void {
+  function letHear(client: Client, socket: Socket): void {
     internals.giveClient(socket, client);
     client._packet({ type: PacketType.CONNECT, nsp: "/", data: { sid: socket.id } });
   }
 
-  /** Passes a refusal of `io.use` on to who waits for its namespace, unchanged. */
+  /** Passes a refusal of `io.use` on, unchanged, to a client that waits for its namespace. */
   function refusedByMiddleware(client: Client, data: unknown): void {
-    const waits = forget(client);
-    if (waits?.ns && waits.goOn) client._packet({ type: PacketType.CONNECT_ERROR, nsp: waits.ns, data });
     log("%s is refused by a middleware: %j", client.id, data);
-  }
-
-  /** Forgets a connection that waits, which does not come in. */
-  function forget(client: Client): Undecided | undefined {
-    const waits = undecided.get(client);
+    const { ns, goOn } = undecided.get(client) ?? {};
     undecided.delete(client);
-    if (waits?.ns) lifetimes.releaseIfRefused(client, waits.ns);
-    return waits;
+    if (!ns) return;
+    if (goOn) client._packet({ type: PacketType.CONNECT_ERROR, nsp: ns, data });
+    lifetimes.releaseIfRefused(client, ns);
   }
 
-  /** Decides about a peer in the default namespace. `goOn` is the CONNECT that waits, if it has sent one already. */
-  function admitOrRefuse(client: Client, socket: Socket, goOn: (() => void) | undefined): void {
+  /** Decides about a peer that is in the default namespace. */
+  function admitOrRefuse(client: Client, socket: Socket, asked: Asked): void {
     if (client.conn.readyState !== "open") return; // the application has just closed it
     let refusal: Refusal | undefined;
     try {
       refusal = decide(socket);
       if (!refusal) {
         log("%s is admitted", client.id);
-        goOn?.();
+        asked.goOn?.();
       }
     } catch (err) {
       client.conn.close(); // as in Socket.IO: where creating a namespace fails, its peer alone is cut off
       process.emitWarning(err instanceof Error ? err : inspect(err));
     }
-    if (refusal) refuse(client, socket, refusal, goOn !== undefined);
+    if (refusal) refuse(client, socket, asked, refusal);
   }
 
   function decide(socket: Socket): Refusal | undefined {
@@ -156,10 +151,9 @@ export function onConnection(
   }
 
   /** Tells a peer why it is refused, where it waits to hear that, and ends its socket in the default namespace. */
-  function refuse(client: Client, socket: Socket, refusal: Refusal, waits: boolean): void {
-    const ns = namespaceIn(internals.queryOf(client));
+  function refuse(client: Client, socket: Socket, { ns, goOn }: Asked, refusal: Refusal): void {
     log("%s is refused: %s", client.id, refusal.err);
-    if (ns && waits) {
+    if (ns && goOn) {
       const data = client.conn.protocol === 3 ? refusal.err : { message: refusal.err }; // Socket.IO 2 knows a string
       client._packet({ type: PacketType.CONNECT_ERROR, nsp: ns, data });
       client._packet({ type: PacketType.DISCONNECT, nsp: ns }); // else a client before 4.4 would try again

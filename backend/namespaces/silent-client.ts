@@ -18,7 +18,7 @@ export class SilentClient {
   ) {}
 
   get id() {
-    return this.client["id"];
+    return this.client.id;
   }
   get conn() {
     return this.client.conn;
