@@ -22,15 +22,26 @@ export const routes = {
   chat: /^\/category\/(\d+)\/item\/(\d+)\/chat$/,
 };
 
+/** What `ioHandler` can be told. */
+export interface IoHandlerOptions<R extends Routes> {
+  /** The application's own table instead of the article's, read once; the first route that matches is taken. */
+  routes?: R;
+  /**
+   * Milliseconds that a namespace stays when its last peer has gone, whose connection has closed; 0 by default, `Infinity`
+   * keeps it forever.
+   */
+  retireAfter?: number;
+}
+
 /**
  * Creates the namespaces of a Socket.IO server when their first peer asks for them. Call it once for each server.
  *
- * A peer that asks for no namespace, or for one that no route matches, is told why and refused: its CONNECT is answered
- * with the reason, or it receives the event `refused` with `{ err }` where it connected to the default namespace itself.
- * A namespace that the server has already is the application's: its peers are handed over too, if a route matches its
- * name, but it is never retired.
+ * A peer that asks for no namespace, or for one that no route matches, is refused and told why: by the `connect_error` of
+ * the namespace that it has asked for, and by the event `refused` with `{ err }` if it is in the default namespace itself.
+ * A namespace that is there when this is called is the application's: its peers are handed over too, if a route matches
+ * its name, but it is never retired. One that the application makes later is treated like any other of its name.
  *
- * @param server - the Socket.IO server; everything remembered here belongs to this call
+ * @param server - the Socket.IO server
  * @param options - routes of the application's own, and how long a namespace outlives its last peer
  * @returns an emitter of {@link RouteEvents}
  * @throws TypeError for a pattern with the flag `g` or `y`, RangeError for a `retireAfter` that no timer can wait for,
@@ -40,12 +51,12 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
   server: Io,
   { routes: table = routes as unknown as R, retireAfter = 0 }: IoHandlerOptions<R> = {},
 ): EventEmitter<RouteEvents<keyof R & string, Io>> {
-  const io = server as unknown as Server; // in here, any event will do
+  const io = server as unknown as Server; // without the types of the application's events, which do not matter here
   const ee = new EventEmitter<RouteEvents<string>>();
   const matchRoute = matcher(table);
-  const namespacesCreated = namespacesOf(io); // Socket.IO's own store of the existing namespaces
+  const namespacesCreated = namespacesOf(io); // will store the existing namespaces: it is Socket.IO's own list
 
-  // retires a namespace after its last peer, which the article does not: it remembers every namespace forever
+  // the article remembers every namespace forever; this retires one after its last peer
   const lifetimes = createLifetimes(retireAfter, (namespace) => {
     ee.emit("namespace.retired", namespace, matchRoute(namespace.name)!.name);
   });
@@ -78,7 +89,7 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
     });
   };
 
-  // Socket.IO tells of each namespace that is new, whoever called `io.of()`: the lines above, or the application
+  // called by `io.of()` for each namespace that is new, whoever has called that: the lines above, or the application
   onNewNamespace(io, (namespace) => {
     const route = matchRoute(namespace.name);
     if (!route) return;
@@ -106,12 +117,4 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
 }
 
 export { ioHandler }; // by name too, which every kind of module finds
-export type { RouteEvents, Routes };
-
-/** What `ioHandler` can be told. */
-export interface IoHandlerOptions<R extends Routes> {
-  /** The application's own table instead of the article's, read once; the first route that matches is taken. */
-  routes?: R;
-  /** Milliseconds that a namespace outlives its last holder; 0 by default, `Infinity` keeps it forever. */
-  retireAfter?: number;
-}
+export type { Refusal, RouteEvents, Routes };

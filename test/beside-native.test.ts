@@ -516,7 +516,7 @@ describe("NODE_DEBUG=first-peer", () => {
       `"${CHAT}" is retired`,
       'ID holds "/wrong", as one of 1',
       'ID waits for the default namespace, and asks for "/wrong"',
-      "ID is refused: no route matches /wrong",
+      'ID is refused: "no route matches /wrong"',
       '"/wrong" is held by 0',
     ]);
   });

@@ -1,11 +1,14 @@
-// internals.ts: the members that Socket.IO 4 keeps private and this pattern cannot do without, all in one place. They are
-// the reason why package.json names the versions of Socket.IO that this was tried with. Replaced are: `connect` and
-// `destroy` of the class of clients, once; `_add`, `run` and `_doConnect` of each namespace of a route; `emitReserved` of
-// the default namespace.
+// internals.ts: the members that Socket.IO 4 keeps private and this pattern cannot do without, all in one place, but for
+// those of its adapter for recovery (recovery.ts). They are the reason why package.json names the versions of Socket.IO
+// that this was tried with. Replaced are: `connect` and `destroy` of the class of clients, once; `_add`, `run` and
+// `_doConnect` of each namespace of a route; `emitReserved` of the default namespace, and `client` of its sockets.
 import { EventEmitter } from "node:events";
 import type { Namespace, Server, Socket } from "socket.io";
 
-/** What Socket.IO keeps for each connection: it takes CONNECT packets in, with their `auth`, and writes the answers. */
+/**
+ * Socket.IO's object for one connection: it takes CONNECT packets in, with their `auth`, and writes the answers. (In the
+ * comments, a client is the program at the other end, and a `Client` is this.)
+ */
 export interface Client {
   id: string;
   conn: Socket["conn"];
@@ -33,11 +36,11 @@ export interface Packet {
   data?: unknown;
 }
 
-/** The types of packets that are needed here. */
+/** The types of packets that are needed here. socket.io-parser has them too, but an application may not find that. */
 export const PacketType = { CONNECT: 0, DISCONNECT: 1, EVENT: 2, CONNECT_ERROR: 4 } as const;
 
 /** A namespace, with what is private in it. */
-interface OpenNamespace {
+interface PrivateNamespace {
   /** Takes a client in, with the middlewares, or without them where its session is recovered. */
   _add(client: Client, auth: Auth, onEntered: (socket: Socket) => void): Promise<void>;
   /** Runs the middlewares; `done` hears their verdict. */
@@ -47,7 +50,7 @@ interface OpenNamespace {
   emitReserved(event: string, ...args: unknown[]): boolean;
 }
 
-const open = (namespace: Namespace) => namespace as unknown as OpenNamespace;
+const privateOf = (namespace: Namespace) => namespace as unknown as PrivateNamespace;
 
 /** The namespaces of a server. `_nsps`: nothing public lists them, and nothing public removes one. */
 export function namespacesOf(io: Server): Map<string, Namespace> {
@@ -56,34 +59,34 @@ export function namespacesOf(io: Server): Map<string, Namespace> {
 
 /** The query of a client's handshake. `_query` of Engine.IO's request: `socket.handshake.query` is the same object. */
 export function queryOf(client: Client): Record<string, unknown> {
-  const request = client.request as { _query?: Record<string, unknown> } | undefined; // WebTransport has none
+  const request = client.request as { _query?: Record<string, unknown> } | undefined; // WebTransport has no request
   return request?._query ?? {};
 }
 
-/** The client of a socket. */
+/** The `Client` of a socket; in the default namespace, it may be a stand-in. */
 export function clientOf(socket: Socket): Client {
   return socket.client as unknown as Client;
 }
 
 /** The namespaces that a client has asked for and joined. `client.nsps`: nothing public lists them. */
-export function joinedBy(client: Client): Map<string, Socket> {
+export function joinedNamespaces(client: Client): Map<string, Socket> {
   return client.nsps;
 }
 
-/** The socket of a client in the default namespace, which the client may not have asked for. */
+/** The socket of a connection in the default namespace, which the client may not have asked for. */
 export function socketInDefault(io: Server, client: Client): Socket | undefined {
   for (const socket of client.sockets.values()) if (socket.nsp === io.sockets) return socket;
   return undefined;
 }
 
 /**
- * Puts a client into the default namespace, through its middlewares. The socket gets `standIn` in place of the client.
+ * Puts a client into the default namespace, through its middlewares. The socket gets `standIn` in place of the `Client`.
  *
  * The socket is told when the connection closes (`client.sockets`). It does not count as a namespace that the client has
  * joined (`client.nsps`), so the client may still ask for it, and Socket.IO's `connectTimeout` runs on.
  * @param onEntered - called when the socket is connected, before the listeners of `connection`
  */
-export function enterDefault(
+export function addToDefault(
   io: Server,
   client: Client,
   standIn: Pick<Client, "id" | "conn" | "request" | "_packet" | "writeToEngine" | "_remove" | "_disconnect">,
@@ -91,7 +94,7 @@ export function enterDefault(
   onEntered: (socket: Socket) => void,
 ): void {
   // a middleware that throws is an unhandled rejection of the application's, as in Socket.IO
-  void open(io.sockets)._add(standIn as Client, auth, (socket) => {
+  void privateOf(io.sockets)._add(standIn as Client, auth, (socket) => {
     client.sockets.set(socket.id, socket);
     onEntered(socket);
   });
@@ -103,8 +106,8 @@ export function recoveryOf(io: Server) {
 }
 
 /**
- * Tells the sockets of a closed connection that it has closed, in a moment. Socket.IO does so at once, but where a
- * listener of `disconnect` throws, the sockets after it hear nothing. To a socket that knows already, nothing happens.
+ * Tells the sockets of a closed connection that it has closed, each in a microtask of its own. Socket.IO does so at once,
+ * but where a listener of `disconnect` throws, the sockets after it hear nothing. A socket that has heard it does nothing.
  */
 export function closeSockets(client: Client): void {
   for (const socket of [...client.sockets.values()]) {
@@ -112,15 +115,21 @@ export function closeSockets(client: Client): void {
   }
 }
 
-/** Gives a socket of the default namespace its real client, which has asked for that namespace itself. */
+/**
+ * Makes a socket of the default namespace like any other, when its client has asked for that namespace itself: it gets its
+ * `Client`, and counts as joined.
+ */
 export function giveClient(socket: Socket, client: Client): void {
   (socket as { client: unknown }).client = client;
   client.nsps.set("/", socket);
 }
 
-/** Calls `listener` for each new namespace, before the listeners of the application, and though it may remove them all. */
+/**
+ * Calls `listener` for each new namespace, before the application's listeners of `new_namespace`, and also after
+ * `io.removeAllListeners()`. Socket.IO emits it before `io.of()` returns.
+ */
 export function onNewNamespace(io: Server, listener: (namespace: Namespace) => void): void {
-  const sockets = open(io.sockets);
+  const sockets = privateOf(io.sockets);
   const { emitReserved } = sockets;
   sockets.emitReserved = (event, ...args) => {
     if (event === "new_namespace") listener(args[0] as Namespace);
@@ -129,31 +138,31 @@ export function onNewNamespace(io: Server, listener: (namespace: Namespace) => v
 }
 
 /** What {@link followPeers} tells. */
-interface PeerFollower {
+export interface PeerFollower {
   /** A client asks for the namespace. */
   onArrival(client: Client, name: string): void;
-  /** A middleware has refused it. */
-  onRefused(client: Client, name: string): void;
+  /** A middleware of the namespace has refused it. */
+  onMiddlewareError(client: Client, name: string): void;
   /** The middlewares have let it in. With the answer `false` it does not get in, and hears nothing. */
-  mayEnter(client: Client): boolean;
+  mayEnter(client: Client, namespace: Namespace): boolean;
 }
 
 /** Follows every client on its way into a namespace. */
-export function followPeers(namespace: Namespace, { onArrival, onRefused, mayEnter }: PeerFollower): void {
-  const opened = open(namespace);
-  const { _add, run, _doConnect } = opened;
-  opened._add = (client, auth, onEntered) => {
+export function followPeers(namespace: Namespace, { onArrival, onMiddlewareError, mayEnter }: PeerFollower): void {
+  const inside = privateOf(namespace);
+  const { _add, run, _doConnect } = inside;
+  inside._add = (client, auth, onEntered) => {
     onArrival(client, namespace.name);
-    return _add.call(opened, client, auth, onEntered);
+    return _add.call(inside, client, auth, onEntered);
   };
-  opened.run = (socket, done) => {
-    run.call(opened, socket, (err) => {
-      if (err) onRefused(clientOf(socket), namespace.name);
+  inside.run = (socket, done) => {
+    run.call(inside, socket, (err) => {
+      if (err) onMiddlewareError(clientOf(socket), namespace.name);
       done(err);
     });
   };
-  opened._doConnect = (socket, onEntered) => {
-    if (mayEnter(clientOf(socket))) _doConnect.call(opened, socket, onEntered);
+  inside._doConnect = (socket, onEntered) => {
+    if (mayEnter(clientOf(socket), namespace)) _doConnect.call(inside, socket, onEntered);
   };
 }
 
@@ -161,50 +170,51 @@ export function followPeers(namespace: Namespace, { onArrival, onRefused, mayEnt
 export interface ClientFollower {
   /** A client asks for a namespace; `next` is what Socket.IO does with that. */
   onConnect(client: Client, name: string, auth: Auth, next: () => void): void;
-  /** The connection has closed; this may be called twice. */
+  /** The connection has closed. Where the server has closed it, Socket.IO says so twice. */
   onClosed(client: Client): void;
 }
 
-// A symbol of the whole process: a second copy of this file, as hot reload makes one, finds what the first has left
-const FOLLOWER = Symbol.for("socket.io-first-peer");
+// Symbols of the whole process: a second copy of this file, as hot reload makes one, finds what the first has left
+const FOLLOWER = Symbol.for("socket.io-first-peer: the follower of a server");
+const IS_REPLACED = Symbol.for("socket.io-first-peer: this class has been changed");
 type Followed = Server & { [FOLLOWER]?: ClientFollower };
 
 /**
  * Follows all clients of a server, of every engine that it is attached to, now or later: what is replaced is a method of
  * their class. Nothing public comes before the answer to a CONNECT.
- * @throws Error for a second follower of the same server, and for a Socket.IO that lacks a member which this file uses
+ * @throws Error for a second follower of the same server, and for a Socket.IO that lacks a member of those checked below
  */
 export function followClients(io: Server, follower: ClientFollower): void {
   const followed: Followed = io;
   if (followed[FOLLOWER]) throw new Error("this server has an ioHandler already");
 
-  const clients: Client & { [FOLLOWER]?: true } = prototypeOfClients(io);
-  if (!clients[FOLLOWER]) {
-    const { connect, destroy } = clients;
-    clients.connect = function (name, auth = {}) {
+  const prototype: Client & { [IS_REPLACED]?: true } = prototypeOfClients(io);
+  if (!prototype[IS_REPLACED]) {
+    const { connect, destroy } = prototype;
+    prototype.connect = function (name, auth = {}) {
       const next = () => connect.call(this, name, auth);
       const server: Followed = this.server;
       if (server[FOLLOWER]) server[FOLLOWER].onConnect(this, name, auth, next);
       else next();
     };
     // Socket.IO calls it first of all when a connection has closed, before any listener of the application
-    clients.destroy = function () {
+    prototype.destroy = function () {
       destroy.call(this);
       const server: Followed = this.server;
       server[FOLLOWER]?.onClosed(this);
     };
-    Object.defineProperty(clients, FOLLOWER, { value: true });
+    Object.defineProperty(prototype, IS_REPLACED, { value: true });
   }
   Object.defineProperty(io, FOLLOWER, { value: follower });
 }
 
 /**
  * Finds what the clients of a server inherit from, to which nothing public leads: a connection that leads nowhere is
- * opened. It is of protocol 3, since Socket.IO itself puts such a client into the default namespace, where it is seen.
- * @throws Error for a Socket.IO that lacks a member which this file uses
+ * inside. It is of protocol 3, since Socket.IO itself puts such a client into the default namespace, where it is seen.
+ * @throws Error for a Socket.IO that lacks a member of those checked here
  */
 function prototypeOfClients(io: Server): Client {
-  const sockets = open(io.sockets);
+  const sockets = privateOf(io.sockets);
   mustHave("server", io, { _nsps: "object", onconnection: "function" });
   mustHave("namespace", sockets, {
     _add: "function",

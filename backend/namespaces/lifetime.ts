@@ -1,9 +1,10 @@
 // lifetime.ts: who holds a namespace, and when it is retired. The article remembers every namespace forever. Here one
-// lives as long as somebody holds it: each peer from its CONNECT on, until its connection closes or it is refused.
-import { clearTimeout, setTimeout } from "node:timers"; // Node's own in every runtime, with `unref`
+// lives as long as somebody holds it: each peer from its CONNECT on, until its connection closes or it is refused. A peer
+// that only leaves the namespace still holds it, so that it may come back on the same connection.
+import { clearTimeout, setTimeout } from "node:timers"; // the global one has no `unref` in some other runtimes
 import { inspect } from "node:util";
 import type { Namespace } from "socket.io";
-import { followPeers, joinedBy, namespacesOf, type Client } from "./internals";
+import { followPeers, joinedNamespaces, namespacesOf, type Client, type PeerFollower } from "./internals";
 import { log } from "./log";
 
 /** What is known of a name. */
@@ -21,7 +22,7 @@ export type Lifetimes = ReturnType<typeof createLifetimes>;
 /**
  * Keeps account of the namespaces of a server that are retired when nobody has held them for a while.
  *
- * @param retireAfter - milliseconds from the end of a namespace's last holder to its own end
+ * @param retireAfter - milliseconds from when nobody holds a namespace until it is retired
  * @param onRetired - called once for each namespace, when the server has forgotten it
  * @throws RangeError for a `retireAfter` that no timer can wait for
  */
@@ -35,28 +36,32 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
   /** Begins the lifetime of a namespace that is new. Somebody may hold its name already. */
   function begin(namespace: Namespace): void {
     const { name } = namespace;
-    const older = byName.get(name);
-    if (older?.namespace) retire(older.namespace); // Socket.IO itself has removed it from the server
+    const former = byName.get(name)?.namespace;
+    if (former) retire(former); // Socket.IO itself has removed it from the server, with `cleanupEmptyChildNamespaces`
 
-    const lifetime: Lifetime = { holders: older?.holders ?? 0, namespace };
-    byName.set(name, lifetime);
+    const lifetime = lifetimeOf(name);
+    lifetime.namespace = namespace;
     log("%j is created", name);
-    if (lifetime.holders === 0) startCountdown(lifetime);
+    if (lifetime.holders === 0) startCountdown(lifetime); // the application has made it, and nobody asks for it yet
     closeAdapterOnce(namespace);
-    followPeers(namespace, {
-      onArrival: hold,
-      onRefused: releaseIfRefused,
-      mayEnter(client) {
-        if (namespacesOf(namespace.server).get(name) === namespace) {
-          hold(client, name); // again: another CONNECT of this connection may have been refused meanwhile
-          return true;
-        }
-        log("%s is closed: it was on its way into %j, which is retired", client.id, name);
-        client.conn.close();
-        return false;
-      },
-    });
+    followPeers(namespace, peers);
   }
+
+  const peers: PeerFollower = {
+    onArrival: hold,
+    onMiddlewareError: releaseUnlessJoined,
+    mayEnter(client, namespace) {
+      const { name, server } = namespace;
+      if (namespacesOf(server).get(name) === namespace) {
+        hold(client, name); // again: another CONNECT of this connection may have been refused meanwhile
+        return true;
+      }
+      // no refusal: a client that loses its connection comes back by itself, and creates the namespace anew
+      log("%s is closed: it was on its way into %j, which is retired", client.id, name);
+      client.conn.close();
+      return false;
+    },
+  };
 
   /** Holds a name, even if there is no namespace yet, until the client is refused or its connection closes. */
   function hold(client: Client, name: string): void {
@@ -66,17 +71,27 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
     if (held.has(name)) return;
     heldBy.set(client, held.add(name));
 
-    const lifetime = byName.get(name) ?? { holders: 0 };
-    byName.set(name, lifetime);
+    const lifetime = lifetimeOf(name);
     lifetime.holders++;
     clearTimeout(lifetime.countdown);
     lifetime.countdown = undefined; // a timer that has been stopped still takes memory
     log("%s holds %j, as one of %d", client.id, name, lifetime.holders);
   }
 
-  /** Lets go of a name, unless the client is in its namespace: of two CONNECTs, only one may have been refused. */
-  function releaseIfRefused(client: Client, name: string): void {
-    if (joinedBy(client).has(name)) return;
+  function lifetimeOf(name: string): Lifetime {
+    const known = byName.get(name);
+    if (known) return known;
+    const lifetime: Lifetime = { holders: 0 };
+    byName.set(name, lifetime);
+    return lifetime;
+  }
+
+  /**
+   * Called when a client has been refused. Lets go of a name, but not if the client is in its namespace: it may have sent
+   * two CONNECTs, of which one was refused and the other let in.
+   */
+  function releaseUnlessJoined(client: Client, name: string): void {
+    if (joinedNamespaces(client).has(name)) return;
     if (heldBy.get(client)?.delete(name)) release(name);
   }
 
@@ -99,28 +114,33 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
   function startCountdown(lifetime: Lifetime): void {
     if (retireAfter === Infinity) return;
     lifetime.countdown = setTimeout(() => retire(lifetime.namespace!), retireAfter);
-    lifetime.countdown.unref(); // a closed server may end its process
+    lifetime.countdown.unref(); // it does not keep the process of a closed server running
   }
 
-  /** Removes a namespace from the server, and closes its adapter. Its name may still be held, by who is on the way. */
+  /** Removes a namespace from the server, and closes its adapter. Its name may still be held, by peers on their way in. */
   function retire(namespace: Namespace): void {
     const { name, server, adapter } = namespace;
     const lifetime = byName.get(name)!;
     clearTimeout(lifetime.countdown);
     lifetime.namespace = undefined;
     if (lifetime.holders === 0) byName.delete(name);
+    // unless Socket.IO has removed it itself, and another one has its name
     if (namespacesOf(server).get(name) === namespace) namespacesOf(server).delete(name);
     log("%j is retired", name);
+    // in a promise, so that an adapter that throws is caught like one that rejects
     new Promise((resolve) => resolve(adapter.close())).catch((err) => {
       process.emitWarning(`The adapter of ${name}, which was retired, did not close: ${inspect(err)}`);
     });
     onRetired(namespace);
   }
 
-  return { begin, hold, releaseIfRefused, releaseAll, retire };
+  return { begin, hold, releaseUnlessJoined, releaseAll, retire };
 }
 
-/** Closes the adapter of a namespace once: `io.close()` closes those of all namespaces, and a retirement its own. */
+/**
+ * Lets the adapter of a namespace be closed once. `io.close()` closes the adapters of all namespaces, and then their peers
+ * go, and they are retired. An adapter that is not made for it would close twice what it shares with others.
+ */
 function closeAdapterOnce({ adapter }: Namespace): void {
   const { close } = adapter;
   adapter.close = () => {

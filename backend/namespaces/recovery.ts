@@ -2,7 +2,7 @@
 // builds the adapter of each namespace from a class of its own. The constructor of that class starts an interval that
 // nothing can stop, and that keeps the namespace in memory forever. So this file finds that class, and puts another one
 // in its place, which builds the same adapter without that constructor. One interval of the server does the rest.
-import { setInterval } from "node:timers"; // Node's own in every runtime, with `unref`
+import { setInterval } from "node:timers"; // the global one has no `unref` in some other runtimes
 import type { Namespace, Server } from "socket.io";
 import { namespacesOf, recoveryOf } from "./internals";
 
@@ -16,54 +16,62 @@ interface RecoveryAdapter extends Adapter {
   maxDisconnectionDuration: number;
 }
 
-const SWEEP = 60_000; // milliseconds: Socket.IO's adapter looks once a minute for what is too old
+const SWEEP_INTERVAL = 60_000; // milliseconds: Socket.IO's adapter looks once a minute for what is too old
 
 /** Lets the adapters of a server's new namespaces end, if they are Socket.IO's own for recovery. */
 export function endRecoveryWithNamespace(io: Server): void {
-  io.sockets.adapter.persistSession = () => {}; // nobody is recovered in the default namespace
+  // nobody comes back to a session of the default namespace, see `withoutSession`: so none is kept, by any adapter
+  io.sockets.adapter.persistSession = () => {};
 
-  const { maxDisconnectionDuration } = recoveryOf(io) ?? {};
-  if (maxDisconnectionDuration === undefined) return; // recovery is off
+  const recovery = recoveryOf(io); // Socket.IO has filled in what the application has left out
+  if (recovery) endAdapters(io, recovery.maxDisconnectionDuration);
+}
 
-  const Own = ownClassForRecovery(io);
+function endAdapters(io: Server, maxDisconnectionDuration: number): void {
+  const SocketIoAdapter = adapterClassForRecovery(io);
   const built = new WeakSet<Adapter>();
-  const Endable = withoutConstructor(Own, (adapter) => {
+  const EndableAdapter = withoutConstructor(SocketIoAdapter, (adapter) => {
     Object.assign(adapter, { sessions: new Map(), packets: [], maxDisconnectionDuration });
     built.add(adapter);
   });
 
-  // `io.adapter()` is what Socket.IO builds the adapter of each namespace from. A class of the application's own stays
-  const { adapter } = io;
-  io.adapter = function (...chosen: Parameters<typeof adapter>) {
-    const answer: unknown = adapter.apply(io, chosen);
-    return answer === Own ? Endable : answer;
-  } as typeof adapter;
+  // Socket.IO builds the adapter of each namespace of the class that this returns. A class of the application's stays
+  const original = io.adapter;
+  io.adapter = function (...args: Parameters<typeof original>) {
+    const answer: unknown = original.apply(io, args);
+    return answer === SocketIoAdapter ? EndableAdapter : answer;
+  } as typeof original;
 
-  setInterval(() => {
+  // it keeps the server in memory, as the adapter of the default namespace does anyway
+  const sweeps = setInterval(() => {
     for (const { adapter } of namespacesOf(io).values()) if (built.has(adapter)) sweep(adapter as RecoveryAdapter);
-  }, SWEEP).unref();
+  }, SWEEP_INTERVAL);
+  sweeps.unref(); // it does not keep the process running
 }
 
 /**
- * Finds the class from which Socket.IO builds adapters where recovery is on. A server tells it while it is constructed;
- * this one has no namespace, so it builds no adapter.
+ * Finds the class of which Socket.IO builds adapters where recovery is on. The constructor of a server passes it to
+ * `this.adapter()`. So a server is constructed that only notes it, and makes no namespace, and with that no adapter.
  */
-function ownClassForRecovery(io: Server): AdapterClass {
-  let chosen: unknown;
-  class Asked extends classOfServer(io) {
-    override adapter(choice?: unknown): never {
-      chosen = choice;
+function adapterClassForRecovery(io: Server): AdapterClass {
+  let found: unknown;
+  class Probe extends classOfServer(io) {
+    override adapter(adapterClass?: unknown): never {
+      found = adapterClass;
       return this as never;
     }
     override of(): never {
       return undefined as never;
     }
   }
-  new Asked({ connectionStateRecovery: {} });
-  return chosen as AdapterClass;
+  new Probe({ connectionStateRecovery: {} });
+  return found as AdapterClass;
 }
 
-/** Socket.IO's own class of servers, also where the application's server is of a class that extends it. */
+/**
+ * Socket.IO's own class of servers, also where the application's server is of a class that extends it. It is not imported:
+ * the application may have another copy of socket.io than this file would find.
+ */
 function classOfServer(io: Server): typeof Server {
   let prototype: object = Object.getPrototypeOf(io);
   while ("adapter" in Object.getPrototypeOf(prototype)) prototype = Object.getPrototypeOf(prototype);
@@ -71,16 +79,16 @@ function classOfServer(io: Server): typeof Server {
 }
 
 /**
- * Makes a class that skips one constructor: it builds an `Own` with the constructor of the class that `Own` extends. A
- * subclass cannot do that, since it has to call the constructor of `Own`. A Proxy can, and is `Own` in everything else:
- * the application may extend it, and `instanceof` tells no difference.
- * @param prepare - does what else the constructor of `Own` would have done
+ * Makes a class that skips one constructor: it builds an adapter with the constructor of the class that `Skipped` extends.
+ * A subclass cannot do that, since it has to call the constructor of `Skipped`. A Proxy can, and is `Skipped` in all
+ * else: the application may extend it, and `instanceof` tells no difference.
+ * @param prepare - does what else the constructor of `Skipped` would have done
  */
-function withoutConstructor(Own: AdapterClass, prepare: (adapter: Adapter) => void): AdapterClass {
-  const Extended: AdapterClass = Object.getPrototypeOf(Own);
-  return new Proxy(Own, {
-    construct(_own, [namespace]: [Namespace], asked) {
-      const adapter: Adapter = Reflect.construct(Extended, [namespace], asked); // `asked`: `Own`, or a class that extends it
+function withoutConstructor(Skipped: AdapterClass, prepare: (adapter: Adapter) => void): AdapterClass {
+  const Extended: AdapterClass = Object.getPrototypeOf(Skipped);
+  return new Proxy(Skipped, {
+    construct(_target, [namespace]: [Namespace], newTarget) {
+      const adapter: Adapter = Reflect.construct(Extended, [namespace], newTarget); // of `Skipped`, or of what extends it
       prepare(adapter);
       return adapter;
     },
@@ -88,11 +96,12 @@ function withoutConstructor(Own: AdapterClass, prepare: (adapter: Adapter) => vo
 }
 
 /**
- * Forgets what is too old, as Socket.IO's adapter does. It counts from the creation of its namespace and this interval
- * does not, so everything is kept for one more minute: nobody is lost whom Socket.IO would recover.
+ * Forgets what is too old, as Socket.IO's adapter does. That looks once a minute, counted from the creation of its
+ * namespace, so it keeps something up to a minute too long. This one looks at another moment, and always keeps that
+ * minute: so nobody is lost whom Socket.IO would recover.
  */
 function sweep(adapter: RecoveryAdapter): void {
-  const oldest = Date.now() - adapter.maxDisconnectionDuration - SWEEP;
+  const oldest = Date.now() - adapter.maxDisconnectionDuration - SWEEP_INTERVAL;
   for (const [id, { disconnectedAt }] of adapter.sessions) {
     if (disconnectedAt < oldest) adapter.sessions.delete(id);
   }

@@ -1,11 +1,14 @@
-// routes.ts: the table of routes, and what it makes of the events of `ioHandler`.
+// routes.ts: the table of routes, and the types of the events of `ioHandler`, which follow from it.
 import type { Server, Socket } from "socket.io";
 
-/** A table of routes: the name of each, and the pattern that its namespaces match from end to end. */
+/**
+ * A table of routes: the name of each, and its pattern. A pattern without `^` and `$` also matches longer names, such as
+ * `/evil/category/1/item/2/chat/x`: so begin it with `^` and end it with `$`.
+ */
 export type Routes = Record<string, RegExp>;
 /** A route that matches a namespace: its name, and what the groups of its pattern have captured. */
 export type Route = { name: string; captures: string[] };
-/** A server, whatever events it is typed with. */
+/** A server, whatever events it is typed with. (A listener of any event takes `never`, so every server fits.) */
 export type AnyServer = Server<never, never, never, unknown>;
 /** The socket of a peer of this server, typed with the server's own events. */
 export type SocketOf<Io> = Io extends Server<infer L, infer E, infer S, infer D> ? Socket<L, E, S, D> : Socket;
@@ -17,19 +20,21 @@ export type SocketOf<Io> = Io extends Server<infer L, infer E, infer S, infer D>
  * - `namespace.created`: a namespace of this route is new, and nobody is in it yet. This is the place for
  *   `namespace.use(...)`, called at once and not after an `await`. `creator` is the socket of the default namespace whose
  *   handshake asked for it, `undefined` where the application called `io.of(name)`.
- * - `namespace.retired`: the server has forgotten it: nobody held it for `retireAfter` ms, or `namespace.created` failed.
+ * - `namespace.retired`: the server has forgotten it: no peer was left for `retireAfter` ms, a listener of
+ *   `namespace.created` has thrown (which closes the connection of the creator), or Socket.IO itself had removed it, and
+ *   it is created anew.
  * - `peer.refused`: a peer has asked for no namespace, or for one that no route matches, and it has been told so. The
  *   socket is that of the default namespace, and is disconnected. What a middleware refuses is not told here.
  */
-export type RouteEvents<Route extends string, Io = Server> = {
-  [event in `dynamic.group.${Route}` | keyof OtherEvents<Route, Io>]: event extends keyof OtherEvents<Route, Io>
-    ? OtherEvents<Route, Io>[event]
+export type RouteEvents<Name extends string, Io = Server> = {
+  [event in `dynamic.group.${Name}` | keyof OtherEvents<Name, Io>]: event extends keyof OtherEvents<Name, Io>
+    ? OtherEvents<Name, Io>[event]
     : [socket: SocketOf<Io>, ...captures: string[]];
-};
+}; // one mapped type: `EventEmitter` takes no intersection of two
 
-type OtherEvents<Route, Io> = {
-  "namespace.created": [namespace: SocketOf<Io>["nsp"], route: Route, creator: SocketOf<Io> | undefined];
-  "namespace.retired": [namespace: SocketOf<Io>["nsp"], route: Route];
+type OtherEvents<Name, Io> = {
+  "namespace.created": [namespace: SocketOf<Io>["nsp"], route: Name, creator: SocketOf<Io> | undefined];
+  "namespace.retired": [namespace: SocketOf<Io>["nsp"], route: Name];
   "peer.refused": [socket: SocketOf<Io>, refusal: Refusal];
 };
 
@@ -48,7 +53,7 @@ export function matcher(table: Routes) {
     if (global || sticky) throw new TypeError(`the pattern of the route ${name} must not have the flag g or y`);
   }
   return (ns: string): Route | undefined => {
-    if (!/^\/./s.test(ns)) return undefined; // every namespace's name begins with a slash, and `/` is the default one
+    if (ns === "/") return undefined; // the default namespace is no route's, even where a pattern matches everything
     for (const [name, pattern] of routes) {
       const matches = ns.match(pattern);
       if (matches) return { name, captures: matches.slice(1) };
@@ -57,7 +62,10 @@ export function matcher(table: Routes) {
   };
 }
 
-/** The beginning of a name: a few bytes of a client must not make the server keep and send back thousands. */
+/**
+ * The beginning of a name, for an answer. A client sends the name once, in its handshake, and then may send CONNECT again
+ * and again, which is two bytes: so the answers must not be long.
+ */
 export function shortened(ns: string): string {
   return ns.length > 100 ? `${ns.slice(0, 100)}…` : ns;
 }
