@@ -27,16 +27,28 @@ export function emptyFolder({ test }: Context): string {
  */
 export async function installed(context: Context, ...packages: string[]): Promise<string> {
   const folder = emptyFolder(context);
-  try {
+  await orSkip(context, `npm could not install ${packages.join(" ")}`, async () => {
     symlinkSync(await modulesWith(packages), join(folder, "node_modules"), "junction");
+  });
+  return folder;
+}
+
+/**
+ * Resolves with what `install` resolves with. Where it fails, the test is skipped with a message, or the whole suite if
+ * this is called in its `before`.
+ *
+ * @throws Error instead of skipping where `CI` is set
+ */
+export async function orSkip<T>(context: Context, otherwise: string, install: () => Promise<T>): Promise<T> {
+  try {
+    return await install();
   } catch (err) {
     const { stderr, message } = err as Error & { stderr?: string };
-    const reason = `npm could not install ${packages.join(" ")}: ${stderr || message}`;
+    const reason = `${otherwise}: ${stderr || message}`;
     if (process.env["CI"]) throw new Error(reason);
     console.log(`      skipped: ${reason.split("\n")[0]}`);
-    context.skip();
+    return context.skip();
   }
-  return folder;
 }
 
 async function modulesWith(packages: string[]): Promise<string> {
