@@ -133,7 +133,7 @@ describe("the files, copied", function () {
 
   for (const type of ["commonjs", "module"] as const) {
     it(`need no ending and no setting as a package, in a project of the type ${type}`, async function () {
-      const project = await madeByTsc(this, 7, type, ...BOTH, await packed(this));
+      const project = await madeByTsc(this, 7, type, ...BOTH, await packed());
       const program = PROGRAM.replace("./io-handler", "socket.io-first-peer").replace(
         "./client",
         "socket.io-first-peer/client",

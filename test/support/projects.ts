@@ -1,15 +1,15 @@
 // projects.ts: new projects, made by the tools that people make theirs with, and the files of the pattern copied into them.
 
 import { execFile } from "node:child_process";
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Context } from "mocha";
 import { readConfigFile, sys } from "typescript";
+import { atTheEnd } from "./harness";
 import { block, root } from "./readmes";
-import { emptyFolder, orSkip } from "./scratch";
-
-const QUIET = ["--loglevel=error", "--no-audit", "--no-fund", "--prefer-offline"];
+import { NPM, orSkip } from "./scratch";
 
 /** What checks style or runs tests in a new project takes long to install, and is not needed to build it. */
 const NOT_NEEDED = /eslint|oxlint|prettier|jest|vitest|supertest|coverage|mau|tailwind/;
@@ -32,7 +32,7 @@ export class Project {
   }
 
   install(...packages: string[]): Promise<string> {
-    return this.run("npm", "install", ...QUIET, ...packages);
+    return this.run("npm", "install", ...NPM, ...packages);
   }
 
   write(file: string, code: string): void {
@@ -40,7 +40,7 @@ export class Project {
     writeFileSync(join(this.folder, file), code);
   }
 
-  /** Changes settings in `tsconfig.json`; `null` takes one out. */
+  /** Changes settings in `tsconfig.json`. */
   set(compilerOptions: Record<string, unknown>): void {
     const path = join(this.folder, "tsconfig.json");
     const { config } = readConfigFile(path, sys.readFile) as { config: { compilerOptions: object } };
@@ -62,16 +62,23 @@ export class Project {
   }
 }
 
+/** An empty folder, until the test ends: such a project takes up to half a gigabyte. */
+function emptyFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "first-peer-"));
+  atTheEnd(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
 /**
- * Makes a project that a tool writes, with its packages and further ones. Without a network the test is skipped, or the
- * whole suite if this is called in its `before`.
+ * Makes a project that a tool writes, with its packages and further ones, until the test ends. Without a network the test
+ * is skipped.
  *
  * @param command - as `npx` takes it; it makes the folder `app`
  */
 export function madeBy(context: Context, command: string[], ...packages: string[]): Promise<Project> {
-  const folder = emptyFolder(context);
+  const folder = emptyFolder();
   return orSkip(context, `npm could not run ${command[0]}`, async () => {
-    await new Project(folder).run("npx", "--yes", ...QUIET, ...command);
+    await new Project(folder).run("npx", "--yes", ...NPM, ...command);
     const project = new Project(join(folder, "app"));
     const settings = JSON.parse(readFileSync(join(project.folder, "package.json"), "utf8")) as {
       devDependencies: Record<string, string>;
@@ -85,14 +92,14 @@ export function madeBy(context: Context, command: string[], ...packages: string[
   });
 }
 
-/** Makes a project with what `tsc --init` of a version of TypeScript writes. */
+/** The same with what `tsc --init` of a version of TypeScript writes. */
 export function madeByTsc(
   context: Context,
   version: number,
   type: "commonjs" | "module",
   ...packages: string[]
 ): Promise<Project> {
-  const project = new Project(emptyFolder(context));
+  const project = new Project(emptyFolder());
   return orSkip(context, `npm could not install TypeScript ${version}`, async () => {
     project.write("package.json", JSON.stringify({ type }));
     await project.install(`typescript@${version}`, ...packages);
@@ -102,8 +109,8 @@ export function madeByTsc(
 }
 
 /** Packs this project as an application would install it, and resolves with the file. */
-export async function packed(context: Context): Promise<string> {
-  const folder = emptyFolder(context);
+export async function packed(): Promise<string> {
+  const folder = emptyFolder();
   await new Project(root).run("npm", "pack", "--loglevel=error", "--pack-destination", folder);
   return join(folder, readdirSync(folder)[0]!);
 }
