@@ -216,14 +216,20 @@ describe("the recipe", () => {
     }
   });
 
-  it("for Python reaches names that a URL has to encode", async function () {
+  it("for Python reaches names that a URL has to encode, whatever the default namespace is told", async function () {
     const python = pythonOrSkip(this);
-    const { created, url } = await startServer({ routes: { room: /^\/room\/(.+)$/ } });
+    const { io, created, url } = await startServer({ routes: { room: /^\/room\/(.+)$/ } });
+    io.on("connection", (socket) => {
+      socket.emit("welcome"); // in the default namespace, which this client has not asked for
+      io.emit("news");
+    });
+    let connections = 0;
+    io.engine.on("connection", () => connections++);
     const name = "/room/a+b 100%25 ä&c";
     const code = block("example", "chat.py")
       .replace('"/category/1/item/2/chat"', JSON.stringify(name))
       .replace("wait=False)", "wait=True)\n        leave()");
     await promisify(execFile)(python, ["-c", code, url], { timeout: 30_000 });
-    expect(created).to.deep.equal([name]);
+    expect([created, connections]).to.deep.equal([[name], 1]);
   });
 });
