@@ -59,6 +59,20 @@ describe("the auction", () => {
 describe("the guarded server", () => {
   const token = (name: string) => ({ auth: { token: `token of ${name}` } });
 
+  it("takes a peer for the one whom io.use has seen, whatever its second auth says", async () => {
+    const { url } = await startExample("guarded");
+    const both = (first: string, second: string) => {
+      const [plain, chat] = openPlain(url, ["/", CHAT], { query: { ns: CHAT } });
+      plain!.auth = token(first).auth;
+      chat!.auth = { ...token(second).auth, user: second };
+      return chat!;
+    };
+    expect((await refusal(both("Mallory", "Ada"))).message).to.equal("not here");
+    const ada = await joined(both("Ada", "Mallory"));
+    ada.emit("message", "hello");
+    expect(await next(ada, "message")).to.deep.equal(["Ada: hello"]);
+  });
+
   it("lets members in, and nobody else create a namespace", async () => {
     const { io, url } = await startExample("guarded");
     expect((await refusal(open(url, CHAT))).message).to.equal("members only");
@@ -177,9 +191,94 @@ describe("on a server of one's own", () => {
     expect(peer!.data).to.deep.equal({});
     expect(peer!.conn).to.equal(first!.conn);
     expect(peer!.request).to.equal(first!.request);
-    for (const same of ["query", "headers", "address", "auth"] as const) {
+    for (const same of ["query", "headers", "address"] as const) {
       expect(peer!.handshake[same]).to.deep.equal(first!.handshake[same]);
     }
+  });
+
+  it("auth is each CONNECT's own: io.use has seen the first one only, and the namespace gets its own", async () => {
+    const seen: unknown[] = [];
+    const { io, url } = await startServer({
+      before: (io) => io.use((socket, done) => (seen.push(socket.handshake.auth), done())),
+    });
+    const [plain, chat] = openPlain(url, ["/", CHAT], { query: { ns: CHAT } });
+    plain!.auth = { token: "token of Mallory" };
+    chat!.auth = { user: "Ada" };
+    await joined(chat!);
+
+    expect(seen).to.deep.equal([{ token: "token of Mallory" }]);
+    const [peer] = await peersOf(io, CHAT, 1);
+    expect(peer!.handshake.auth).to.deep.equal({ user: "Ada" });
+  });
+
+  it("an application counts who is refused by the handler, and not whom its own middleware refuses", async () => {
+    const refused: string[] = [];
+    const { io, ee, url } = await startServer({
+      before: (io) => io.use((socket, done) => done(socket.handshake.auth["banned"] ? new Error("banned") : undefined)),
+    });
+    ee.on("peer.refused", (socket, { err }) => {
+      expect(socket.connected).to.equal(false);
+      refused.push(err);
+    });
+    expect((await refusal(open(url, "/evil"))).message).to.equal("no route matches /evil");
+    const [plain] = openPlain(url, ["/"]);
+    await next(plain!, "refused");
+    expect((await refusal(open(url, CHAT, { auth: { banned: true } }))).message).to.equal("banned");
+    const [without] = openPlain(url, [CHAT]);
+    expect((await refusal(without!)).message).to.equal("Invalid namespace");
+    await empty(io);
+    expect(refused).to.deep.equal(["no route matches /evil", "ns not provided"]);
+  });
+
+  it("what is emitted in the default namespace is heard by clients that have asked for it, and kept for nobody", async () => {
+    const { io, url } = await startServer({
+      before: (io) => io.on("connection", (socket) => socket.emit("welcome")),
+    });
+    const ada = await join(url, CHAT);
+    const later = ada.io.socket("/"); // asks for the default namespace after the server has put it there
+    atTheEnd(() => later.disconnect());
+    const heard: string[] = [];
+    later.onAny((event: string) => heard.push(event));
+    io.emit("early");
+    await joined(later);
+    io.emit("news");
+    await next(later, "news");
+    expect(heard).to.deep.equal(["news"]);
+  });
+
+  it("disconnect(true) in the default namespace ends the connection of a peer that never asked for it", async () => {
+    const { io, url } = await startServer();
+    const ada = await join(url, CHAT, { reconnection: false });
+    const ended = next(ada, "disconnect");
+    for (const socket of io.sockets.sockets.values()) socket.disconnect(true);
+    await ended;
+    await empty(io);
+  });
+
+  it("a peer is not recovered if io.use takes longer than is left of its time", async () => {
+    const { now } = Date;
+    atTheEnd(() => (Date.now = now));
+    const recovered = async (takes: number) => {
+      let come = 0;
+      const { io, url } = await startServer({
+        retireAfter: 60_000,
+        io: { connectionStateRecovery: { maxDisconnectionDuration: 60_000 } },
+        before: (io) =>
+          io.use((_socket, done) => {
+            if (++come === 2) Date.now = () => now() + takes; // instead of a wait
+            done();
+          }),
+      });
+      const ada = await join(url, CHAT);
+      io.of(CHAT).emit("news"); // a peer that has heard nothing has nothing to be recovered
+      await next(ada, "news");
+      ada.io.engine.close();
+      await next(ada, "connect");
+      Date.now = now;
+      return ada.recovered;
+    };
+    expect(await recovered(0)).to.equal(true);
+    expect(await recovered(60_001)).to.equal(false);
   });
 
   it("a broadcast in the default namespace is not acknowledged by peers that the server has put there", async () => {
@@ -202,7 +301,7 @@ describe("on a server of one's own", () => {
     const [peer] = await peersOf(io, CHAT, 1);
     expect(peer!.request).to.equal(null);
     expect(peer!.handshake.query["ns"]).to.equal(CHAT);
-    const ownRequest = ada.io.socket("/").connect();
+    const ownRequest = ada.io.socket("/");
     atTheEnd(() => ownRequest.disconnect());
     await joined(ownRequest); // its own CONNECT for the default namespace is answered all the same
 
@@ -242,6 +341,22 @@ describe("a client", () => {
 
     expect(await ended).to.equal("ping timeout");
     expect(created).to.deep.equal([]);
+  });
+});
+
+describe("a client that begins with WebTransport", () => {
+  const global = globalThis as { WebTransport?: unknown };
+
+  it("sends no query, so it cannot ask for a namespace", async () => {
+    atTheEnd(() => delete global.WebTransport);
+    const address = new Promise<string>((resolve) => {
+      global.WebTransport = function (this: object, to: string) {
+        resolve(to); // Node.js has no WebTransport: what a browser would be asked for is enough
+        throw new Error("no WebTransport");
+      };
+    });
+    open("http://127.0.0.1:1", CHAT, { transports: ["webtransport"], reconnection: false });
+    expect(await address).to.equal("https://127.0.0.1:1/socket.io/");
   });
 });
 

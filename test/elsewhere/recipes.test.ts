@@ -59,15 +59,14 @@ const programs = {
       process.once("SIGTERM", () => void app.close());
       console.log(await app.getUrl());
     });`,
-  "react/src/main.tsx": `
-    import { StrictMode } from "react";
-    import { createRoot } from "react-dom/client";
-    import { Chat } from "./Chat";
-
-    const page = createRoot(document.body.firstElementChild!);
-    page.render(<StrictMode><Chat key="${CHAT}" namespace="${CHAT}" token="token of Ada" /></StrictMode>);
-    document.body.addEventListener("leave", () => page.unmount());`,
 };
+
+/** The page of the recipe for React, which also leaves when the test says so. */
+const leaving = (code: string) =>
+  code.replace(
+    /^(createRoot\(.*\))\.render/m,
+    'const page = $1;\ndocument.body.addEventListener("leave", () => page.unmount());\npage.render',
+  );
 
 describe("the recipe", () => {
   let app: string;
@@ -84,7 +83,7 @@ describe("the recipe", () => {
     cpSync(join(root, "frontend/client.ts"), join(app, "react/src/client.ts"));
     for (const [file, code] of [...blocks("recipe"), ...Object.entries(programs)]) {
       mkdirSync(dirname(join(app, file)), { recursive: true });
-      writeFileSync(join(app, file), code.replace("3004", "0"));
+      writeFileSync(join(app, file), file === "react/src/main.tsx" ? leaving(code) : code.replace("3004", "0"));
     }
     const errors = compile(app, ["nest/src/main.ts", "fastify/app.ts", "react/src/main.tsx"], {
       ...{ strict: true, skipLibCheck: true, target: "es2022", lib: ["es2023", "dom"], module: "nodenext" },
@@ -139,7 +138,9 @@ describe("the recipe", () => {
     async function serve(script: () => string): Promise<string> {
       const pages = createServer((request, response) => {
         response.setHeader("Content-Type", request.url === "/" ? "text/html" : "text/javascript");
-        response.end(request.url === "/" ? '<!doctype html><div></div><script src="/main.js"></script>' : script());
+        response.end(
+          request.url === "/" ? '<!doctype html><div id="root"></div><script src="/main.js"></script>' : script(),
+        );
       });
       await new Promise<void>((resolve) => pages.listen(0, "127.0.0.1", resolve));
       atTheEnd(() => pages.close());
@@ -215,14 +216,20 @@ describe("the recipe", () => {
     }
   });
 
-  it("for Python reaches names that a URL has to encode", async function () {
+  it("for Python reaches names that a URL has to encode, whatever the default namespace is told", async function () {
     const python = pythonOrSkip(this);
-    const { created, url } = await startServer({ routes: { room: /^\/room\/(.+)$/ } });
+    const { io, created, url } = await startServer({ routes: { room: /^\/room\/(.+)$/ } });
+    io.on("connection", (socket) => {
+      socket.emit("welcome"); // in the default namespace, which this client has not asked for
+      io.emit("news");
+    });
+    let connections = 0;
+    io.engine.on("connection", () => connections++);
     const name = "/room/a+b 100%25 ä&c";
     const code = block("example", "chat.py")
       .replace('"/category/1/item/2/chat"', JSON.stringify(name))
       .replace("wait=False)", "wait=True)\n        leave()");
     await promisify(execFile)(python, ["-c", code, url], { timeout: 30_000 });
-    expect(created).to.deep.equal([name]);
+    expect([created, connections]).to.deep.equal([[name], 1]);
   });
 });

@@ -102,9 +102,11 @@ describe("the package", function () {
   it("holds the handler, its namespaces, the client and their types, and nothing of the demo", () => {
     const folder = join(app, "node_modules", name);
     const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-    const parts = readdirSync(join(root, "backend/namespaces")).map((file) => `dist/backend/namespaces/${file}`);
+    const sources = readdirSync(join(root, "backend/namespaces")).filter((file) => file.endsWith(".ts"));
+    const parts = sources.map((file) => `dist/backend/namespaces/${file}`);
 
     expect(files.map((file) => relative(folder, join(file.parentPath, file.name)))).to.have.members([
+      "LICENSE",
       "README.md",
       "package.json",
       "client/package.json",
@@ -114,6 +116,14 @@ describe("the package", function () {
       ...[".js", ".d.ts", ".mjs", ".d.mts"].map((ending) => `dist/frontend/client${ending}`),
       ...parts.flatMap((part) => [".js", ".d.ts"].map((ending) => part.replace(/\.ts$/, ending))),
     ]);
+  });
+
+  it("has the text of the licence, as each place has that files are copied from", () => {
+    const licence = readFileSync(join(app, "node_modules", name, "LICENSE"), "utf8");
+    expect(licence).to.match(/^MIT License\n\nCopyright/);
+    for (const place of ["backend/namespaces", "frontend"]) {
+      expect(readFileSync(join(root, place, "LICENSE"), "utf8"), place).to.equal(licence);
+    }
   });
 
   it("brings no other package into the application", () => {

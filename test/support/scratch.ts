@@ -11,6 +11,12 @@ import type { Context } from "mocha";
 const root = join(__dirname, "../..");
 const kept = join(root, "node_modules/.cache/scratch"); // what has been installed once is used again by the next run
 
+/** Settings of npm: what it has is used again, and no network is noticed soon. */
+export const NPM = [
+  ...["--prefer-offline", "--loglevel=error", "--no-audit", "--no-fund"],
+  ...["--fetch-retry-mintimeout=1000", "--fetch-retry-factor=1"],
+];
+
 /** An empty folder, which is removed at the end of the suite. */
 export function emptyFolder({ test }: Context): string {
   const folder = mkdtempSync(join(tmpdir(), "scratch-"));
@@ -27,16 +33,28 @@ export function emptyFolder({ test }: Context): string {
  */
 export async function installed(context: Context, ...packages: string[]): Promise<string> {
   const folder = emptyFolder(context);
-  try {
+  await orSkip(context, `npm could not install ${packages.join(" ")}`, async () => {
     symlinkSync(await modulesWith(packages), join(folder, "node_modules"), "junction");
+  });
+  return folder;
+}
+
+/**
+ * Resolves with what `install` resolves with. Where it fails, the test is skipped with a message, or the whole suite if
+ * this is called in its `before`.
+ *
+ * @throws Error instead of skipping where `CI` is set
+ */
+export async function orSkip<T>(context: Context, otherwise: string, install: () => Promise<T>): Promise<T> {
+  try {
+    return await install();
   } catch (err) {
     const { stderr, message } = err as Error & { stderr?: string };
-    const reason = `npm could not install ${packages.join(" ")}: ${stderr || message}`;
+    const reason = `${otherwise}: ${stderr || message}`;
     if (process.env["CI"]) throw new Error(reason);
     console.log(`      skipped: ${reason.split("\n")[0]}`);
-    context.skip();
+    return context.skip();
   }
-  return folder;
 }
 
 async function modulesWith(packages: string[]): Promise<string> {
@@ -45,8 +63,7 @@ async function modulesWith(packages: string[]): Promise<string> {
     mkdirSync(kept, { recursive: true });
     const fresh = mkdtempSync(join(kept, "new-"));
     writeFileSync(join(fresh, "package.json"), "{}");
-    const options = ["--no-save", "--prefer-offline", "--loglevel=error"];
-    options.push("--fetch-retry-mintimeout=1000", "--fetch-retry-factor=1"); // no network is noticed soon
+    const options = ["--no-save", ...NPM];
     options.push("--legacy-peer-deps"); // what they ask for beside themselves is in the repository
     options.push("--prefix", fresh); // also where npm itself runs the tests, and has told them its own folder
     try {
