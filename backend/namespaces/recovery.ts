@@ -3,7 +3,7 @@
 // nothing can stop, and that keeps the namespace in memory forever. So this file finds that class, and puts another one
 // in its place, which builds the same adapter without that constructor. One interval of the server does the rest.
 import { setInterval } from "node:timers"; // the global one has no `unref` in some other runtimes
-import type { Namespace, Server } from "socket.io";
+import { Server, type Namespace } from "socket.io";
 import { namespacesOf, recoveryOf } from "./internals";
 
 type Adapter = Namespace["adapter"];
@@ -75,7 +75,9 @@ function adapterClassForRecovery(io: Server): AdapterClass {
 function classOfServer(io: Server): typeof Server {
   let prototype: object = Object.getPrototypeOf(io);
   while ("adapter" in Object.getPrototypeOf(prototype)) prototype = Object.getPrototypeOf(prototype);
-  return prototype.constructor as typeof Server;
+  const { constructor } = prototype;
+  // in Bun, Socket.IO itself overwrites it: it gives its servers each enumerable method of Bun's EventEmitter
+  return constructor.prototype === prototype ? (constructor as typeof Server) : Server;
 }
 
 /**

@@ -10,15 +10,17 @@ export class StandIn {
    * socket gets the `Client` itself in place of this object.
    */
   passesOn = false;
+  private readonly client: Client; // no parameter properties: Node.js' type stripping cannot run them
+  private readonly onMiddlewareError: (client: Client, data: unknown) => void;
 
   /**
    * @param client - the connection's own `Client`
    * @param onMiddlewareError - called when a middleware has refused the socket, with the data of the CONNECT_ERROR
    */
-  constructor(
-    private readonly client: Client,
-    private readonly onMiddlewareError: (client: Client, data: unknown) => void,
-  ) {}
+  constructor(client: Client, onMiddlewareError: (client: Client, data: unknown) => void) {
+    this.client = client;
+    this.onMiddlewareError = onMiddlewareError;
+  }
 
   get id() {
     return this.client.id;
