@@ -18,6 +18,7 @@ import {
   peersOf,
   startServer,
   until,
+  warnings,
 } from "./support/harness";
 
 setFlagsFromString("--expose-gc");
@@ -256,6 +257,7 @@ describe("the lifetime of a namespace", () => {
     ee.on("namespace.created", ({ adapter }) => {
       adapter.close = failures.shift()!;
     });
+    const heard = warnings();
     const rejections: unknown[] = [];
     const listener = (reason: unknown) => rejections.push(reason);
     process.on("unhandledRejection", listener);
@@ -267,14 +269,13 @@ describe("the lifetime of a namespace", () => {
     }
     process.off("unhandledRejection", listener);
     expect(rejections).to.deep.equal([]);
+    expect(heard).to.have.length(2);
     expect(retired).to.deep.equal([CHAT, CHAT]);
   });
 
   it("one connection may hold any number of namespaces, without a warning of Node.js", async () => {
     const { io, url } = await startServer({ retireAfter: Infinity });
-    const warnings: Error[] = [];
-    const listener = (warning: Error) => warnings.push(warning);
-    process.on("warning", listener);
+    const heard = warnings();
     const names = Array.from({ length: 20 }, (_, i) => `/category/1/item/${i}/chat`);
     for (const name of names) io.of(name);
     const sockets = openPlain(url, names);
@@ -282,8 +283,7 @@ describe("the lifetime of a namespace", () => {
     expect(io.engine.clientsCount).to.equal(1);
     for (const socket of sockets) socket.disconnect();
     await until(() => io.engine.clientsCount === 0);
-    process.off("warning", listener);
-    expect(warnings).to.deep.equal([]);
+    expect(heard).to.deep.equal([]);
   });
 
   it("a peer that leaves and joins again and again makes nothing grow", async () => {
