@@ -2,8 +2,10 @@
 // the servers of the test know at that moment.
 
 import { performance } from "node:perf_hooks";
-import { clearInterval, setInterval, setTimeout } from "node:timers"; // some tests replace the global ones
+import * as timers from "node:timers";
 import { inspect, isDeepStrictEqual } from "node:util";
+
+const { clearInterval, setInterval, setTimeout } = timers; // as they are now: some tests replace them
 
 const AT_A_DESK = 4_000; // milliseconds: somebody runs one file, and wants to know
 const TOGETHER = 30_000; // files that run at the same time make each other slow, and so do browsers and other programs
@@ -25,7 +27,7 @@ export function howLong(): number {
 }
 
 const witnesses = new Set<() => string>();
-const timers = new Set<NodeJS.Timeout>();
+const bounds = new Set<NodeJS.Timeout>();
 
 /** Adds to the message of each wait that is in vain what `describe` returns then, until the test ends. */
 export function witness(describe: () => string): void {
@@ -40,8 +42,8 @@ export function testimony(): string {
 /** Ends the waits of a test that has ended: whatever it has not awaited is of no interest any more. */
 export function endWaits(): void {
   witnesses.clear();
-  timers.forEach((timer) => clearInterval(timer));
-  timers.clear();
+  bounds.forEach((timer) => clearInterval(timer));
+  bounds.clear();
 }
 
 /** Makes a function that says whether a wait that begins now is over. */
@@ -81,7 +83,7 @@ export async function until(look: () => unknown, wanted: unknown = true, what = 
   const fits = (seen: unknown) => (typeof wanted === "function" ? wanted(seen) : isDeepStrictEqual(seen, wanted));
   for (let seen = look(); !fits(seen); seen = look()) {
     if (isOver()) throw inVain(difference(what, seen, wanted), caller, since);
-    await pause(2);
+    await pause(2 + Math.min(20, (performance.now() - since) / 20)); // what takes long is looked at less often
   }
 }
 
@@ -119,12 +121,12 @@ export function inTime<T>(
   let timer: NodeJS.Timeout;
   const promise = new Promise<T>((resolve, reject) => {
     timer = setInterval(() => isOver() && reject(inVain(what(), caller, since)), 100);
-    timers.add(timer);
+    bounds.add(timer);
     start(resolve, reject);
   });
   const stop = () => {
     clearInterval(timer);
-    timers.delete(timer);
+    bounds.delete(timer);
   };
   promise.then(stop, stop); // also: it is nobody's mistake if the test awaits it later, or never
   return promise;
