@@ -6,6 +6,9 @@ import type { Context } from "mocha";
 import { cleanUp } from "./harness";
 import { choosePatience, howLong, testimony } from "./waiting";
 
+const TIMEOUT = 60_000; // mocha's, for a test that says nothing else
+const ENOUGH = 3; // failures that have waited in vain: then the rest of a file would take long, and tell nothing new
+
 /** Milliseconds that the failures of each file have taken. */
 const lost = new Map<string, number>();
 
@@ -13,8 +16,8 @@ function beforeEach(this: Context): void {
   const { currentTest: test } = this;
   const file = test!.file!;
   choosePatience(file);
-  if (test!.timeout() === 60_000) test!.timeout(Math.min(60_000, 2 * howLong())); // more than two waits is no test's
-  if ((lost.get(file) ?? 0) < 3 * howLong()) return;
+  if (test!.timeout() === TIMEOUT) test!.timeout(Math.min(TIMEOUT, 6 * howLong())); // more than a wait that is busy
+  if ((lost.get(file) ?? 0) < ENOUGH * howLong()) return;
   if (lost.get(file) !== Infinity) say(`The rest of ${relative(".", file)} is skipped: what has failed says enough.`);
   lost.set(file, Infinity);
   this.skip();

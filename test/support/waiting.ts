@@ -11,7 +11,7 @@ const AT_A_DESK = 4_000; // milliseconds: somebody runs one file, and wants to k
 const TOGETHER = 30_000; // files that run at the same time make each other slow, and so do browsers and other programs
 const IN_CI = 50_000; // less than mocha's timeout, and more than any busy machine needs
 const LONGEST = 55_000;
-const BUSY = 0.5; // the part of the time in which this process has had something to do
+const BUSY = 0.8; // the part of the time in which this process has had something to do
 
 let patience = process.env["CI"] ? IN_CI : TOGETHER;
 
