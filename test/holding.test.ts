@@ -43,7 +43,7 @@ onEachTransport("a namespace", (transports) => {
 
     waiting[0]!();
     await joined(slow);
-    expect(io.of(CHAT)).to.equal(namespace);
+    expect(io.of(CHAT), "the same namespace").to.equal(namespace);
     expect([created, retired]).to.deep.equal([[CHAT], []]);
   });
 

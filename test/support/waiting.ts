@@ -58,11 +58,15 @@ function stopwatch(atLeast = 0): () => boolean {
   };
 }
 
-function inVain(what: string, { stack = "" }: Error, since: number): Error {
+function inVain(what: string, caller: Error, since: number): Error {
   const seconds = Math.round((performance.now() - since) / 1000);
-  const err = new Error(`after ${seconds} s ${what}${testimony()}`);
+  return from(caller, new Error(`after ${seconds} s ${what}${testimony()}`));
+}
+
+/** Makes an error tell where the test was: those of Socket.IO come from a listener. */
+function from({ stack = "" }: Error, err: Error): Error {
   const frames = stack.split("\n").filter((line) => /^ +at /.test(line) && !line.includes("/support/"));
-  err.stack = [`Error: ${err.message}`, ...frames].join("\n"); // those of the test
+  err.stack = [`${err.name}: ${err.message}`, ...frames].join("\n");
   return err;
 }
 
@@ -122,7 +126,7 @@ export function inTime<T>(
   const promise = new Promise<T>((resolve, reject) => {
     timer = setInterval(() => isOver() && reject(inVain(what(), caller, since)), 100);
     bounds.add(timer);
-    start(resolve, reject);
+    start(resolve, (err) => reject(from(caller, err)));
   });
   const stop = () => {
     clearInterval(timer);
