@@ -142,9 +142,11 @@ function describeServer(io: Server): string {
     const { name, sockets } = namespace;
     return `\n  ${name}: ${sockets.size} in it, ${waitingFor(namespace) ?? "an unknown number"} on the way in`;
   });
-  return `${clients.length} connections and ${namespaces.length} namespaces:${[...connections, ...lives].join("")}`;
+  return `${clients.length} connections and ${namespaces.length} namespaces:${some(connections)}${some(lives)}`;
 }
 
+const some = (lines: string[]) =>
+  lines.slice(0, 10).join("") + (lines.length > 10 ? `\n  and ${lines.length - 10} more` : "");
 const list = (names: string[]) => names.join(" and ") || "no namespace";
 
 /**

@@ -9,24 +9,24 @@ import { choosePatience, howLong, testimony } from "./waiting";
 const TIMEOUT = 60_000; // mocha's, for a test that says nothing else
 const ENOUGH = 3; // failures that have waited in vain: then the rest of a file would take long, and tell nothing new
 
-/** Milliseconds that the failures of each file have taken. */
-const lost = new Map<string, number>();
+/** How many tests of each file have failed after a wait that was in vain. */
+const inVain = new Map<string, number>();
 
 function beforeEach(this: Context): void {
   const { currentTest: test } = this;
   const file = test!.file!;
   choosePatience(file);
-  if (test!.timeout() === TIMEOUT) test!.timeout(Math.min(TIMEOUT, 6 * howLong())); // more than a wait that is busy
-  if ((lost.get(file) ?? 0) < ENOUGH * howLong()) return;
-  if (lost.get(file) !== Infinity) say(`The rest of ${relative(".", file)} is skipped: what has failed says enough.`);
-  lost.set(file, Infinity);
+  if (test!.timeout() === TIMEOUT) test!.timeout(Math.min(TIMEOUT, 10 * howLong())); // more than a wait that is busy
+  if ((inVain.get(file) ?? 0) < ENOUGH) return;
+  if (inVain.get(file) !== Infinity) say(`The rest of ${relative(".", file)} is skipped: what has failed says enough.`);
+  inVain.set(file, Infinity);
   this.skip();
 }
 
 async function afterEach(this: Context): Promise<void> {
   const { file = "", state, err, duration } = this.currentTest!;
   if (state === "failed") {
-    lost.set(file, (lost.get(file) ?? 0) + (duration ?? howLong()));
+    if ((duration ?? Infinity) >= howLong()) inVain.set(file, (inVain.get(file) ?? 0) + 1);
     if (/^Timeout of/.test(err!.message)) err!.message += testimony(); // mocha's own
     tell(this, err!);
   }
