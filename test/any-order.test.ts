@@ -1,12 +1,22 @@
 // Peers that create, join, leave, are refused, lose their connection and return, in every way and in any order, past slow
-// middlewares, while the application uses the same names. After every calm all promises hold.
+// middlewares, while the application uses the same names and some of its listeners throw. After every calm all promises
+// hold. A seed that fails prints what was done in the namespaces that its message names.
 
 import { expect } from "chai";
 import { get } from "node:http";
 import type { Socket as ServerSocket } from "socket.io";
-import { io as literally, type Socket } from "socket.io-client";
+import { io as literally, Manager, type Socket } from "socket.io-client";
 import * as msgpack from "socket.io-msgpack-parser";
-import { open, openPlain, pause, startServer, transportsByName, until } from "./support/harness";
+import {
+  atTheEnd,
+  open,
+  openPlain,
+  pause,
+  startServer,
+  transportsByName,
+  until,
+  type ClientOptions,
+} from "./support/harness";
 
 /** Runs of one test: `SEEDS=1000 npm test` for many. Where `CI` is set they are always the same. */
 const runs = Number(process.env["SEEDS"] ?? 10);
@@ -46,22 +56,128 @@ interface Peer {
 
 const APP = "/app"; // the application's own, on the same connections
 
+/**
+ * A client of some other library, packet by packet. It acknowledges every packet that asks for it, also in namespaces that
+ * it is not in; and where its first CONNECT is refused, it may have sent a second one already.
+ */
+class Bare {
+  private readonly manager: Manager;
+  /** Its connection is open. */
+  here = false;
+  /** What it has heard on this connection: that it is in its namespace, and how many answers. */
+  isIn = false;
+  answers = 0;
+  /** Packets of the default namespace, for which it has not asked. */
+  readonly unasked: unknown[] = [];
+
+  constructor(
+    url: string,
+    readonly name: string,
+    options: ClientOptions,
+    private readonly auths: object[],
+  ) {
+    this.manager = new Manager(url, { ...options, autoConnect: false, reconnection: false });
+    this.manager.on("packet", ({ type, nsp, id, data }) => {
+      if (nsp === "/") this.unasked.push([type, data]);
+      if (type === CONNECT || type === CONNECT_ERROR) this.answers++;
+      if (type === CONNECT) this.isIn = true;
+      if (type === EVENT && id !== undefined) this.send({ type: ACK, nsp, id, data: [] });
+    });
+    this.manager.on("open", () => {
+      this.here = true;
+      for (const data of auths) this.send({ type: CONNECT, nsp: name, data });
+    });
+    this.manager.on("close", () => (this.here = false));
+    atTheEnd(() => this.leave());
+  }
+
+  come(): void {
+    if (this.here) return;
+    this.isIn = false;
+    this.answers = 0;
+    this.manager.open();
+  }
+
+  /** Asks for its namespace once more. Where it is in already, Socket.IO closes the connection. */
+  askAgain(): void {
+    if (this.here) this.send({ type: CONNECT, nsp: this.name, data: this.auths.at(-1) });
+  }
+
+  leave(): void {
+    this.manager.engine?.close();
+  }
+
+  private send(packet: object): void {
+    this.manager._packet(packet);
+  }
+}
+
+const [CONNECT, EVENT, ACK, CONNECT_ERROR] = [0, 2, 3, 4] as const; // types of packets
+
+/** What a listener of the application throws now and then. The process goes on, as with an `uncaughtException` handler. */
+const MISTAKE = new Error("the application's own mistake");
+
+/** Lets the process go on after a {@link MISTAKE}, until the test ends. */
+function surviveMistakes(): void {
+  for (const event of ["uncaughtException", "unhandledRejection"]) {
+    const usual = process.rawListeners(event) as ((...args: unknown[]) => void)[];
+    process.removeAllListeners(event);
+    process.on(event, (...args: unknown[]) => args[0] === MISTAKE || usual.forEach((listener) => listener(...args)));
+    atTheEnd(() => {
+      process.removeAllListeners(event);
+      for (const listener of usual) process.on(event, listener);
+    });
+  }
+}
+
+/** Plays a seed. If it fails, the message ends with the steps that matter: those in the namespaces that it names. */
 async function play(seed: number): Promise<void> {
+  const steps: string[] = [];
+  const since = performance.now();
+  try {
+    await act(seed, (step) => steps.push(`${Math.round(performance.now() - since)} ms: ${step}`));
+  } catch (err) {
+    const failure = err as Error;
+    const [reason = ""] = failure.message.split("\nthe server on port"); // below, all namespaces are named
+    const names = reason.match(/\/category[\w/]+/g) ?? [];
+    const that = steps.filter(
+      (step) => names.length === 0 || names.some((name) => step.includes(name)) || step.endsWith("calm"),
+    );
+    failure.message += `\nthe last steps of SEED=${seed} that are about it:\n  ${that.slice(-25).join("\n  ")}`;
+    throw failure;
+  }
+}
+
+async function act(seed: number, tell: (step: string) => void): Promise<void> {
   const random = generator(seed);
   const upTo = (n: number) => Math.floor(random() * n);
   const pick = <T>(list: readonly T[]): T => list[upTo(list.length)]!;
 
-  /** A middleware that may take its time, and refuses those whose `auth` says so. */
+  /** A middleware that may take its time, and refuses those whose `auth` says so; of some it thinks better then. */
   const guard = async ({ nsp, handshake: { auth } }: ServerSocket, done: (err?: Error) => void) => {
     if (random() < 0.5) await pause(upTo(12));
-    done(auth["refuse"] === nsp.name ? new Error("refused") : undefined);
+    if (auth["refuse"] !== nsp.name) return done();
+    done(new Error("refused"));
+    if (!auth["thenLetIn"]) return;
+    await pause(upTo(12));
+    done();
   };
+
+  /** A listener that throws now and then. */
+  const careless = () => {
+    if (random() < 0.05) throw MISTAKE;
+  };
+  surviveMistakes();
 
   const parser = pick([undefined, msgpack]);
   const within = { maxDisconnectionDuration: 1000 };
   const server = await startServer({
     before: (io) => {
       io.use(guard);
+      io.on("connection", (socket) => {
+        socket.on("disconnect", careless);
+        careless();
+      });
       io.of(APP).use(guard);
       io.engine?.on("connection", (conn: { close(): void }) => random() < 0.04 && conn.close());
     },
@@ -80,21 +196,25 @@ async function play(seed: number): Promise<void> {
   ee.on("namespace.created", (namespace) => {
     lives.push(`${namespace.name} created`);
     namespace.use(guard);
-    namespace.on("connection", (socket) => entered.push(socket));
+    namespace.prependListener("connection", (socket) => entered.push(socket)); // before one that throws
   });
   ee.on("namespace.retired", (namespace) => lives.push(`${namespace.name} retired`));
   ee.on("dynamic.group.chat", (socket) => {
     handed.push(socket);
     socket.emit("welcome"); // who has received something can be recovered
+    socket.on("disconnect", careless);
+    careless();
   });
 
   const names = Array.from({ length: 3 }, (_, i) => `/category/1/item/${i}/chat`);
   const peers: Peer[] = [];
+  const bares: Bare[] = [];
   const ids: string[] = []; // who entered a namespace, as its client has heard it
 
   const arrive = (name: string) => {
     const auth: Peer["auth"] = { refuse: pick([undefined, undefined, undefined, "/", name, APP]) };
-    const options = { transports: pick(Object.values(transportsByName)), parser, auth };
+    const transports = pick(Object.values(transportsByName));
+    const options = { transports, parser, auth };
     const asked = { ...options, query: { ns: name } };
     const add = (socket: Socket, own?: Socket, { direct = false, app = undefined as Socket | undefined } = {}) => {
       const peer: Peer = { name, direct, auth, socket, app, holds: false, inDefault: false, out: false };
@@ -125,8 +245,12 @@ async function play(seed: number): Promise<void> {
       "beside /app",
       "directly",
       "aborted",
+      "bare",
     ];
-    switch (pick(kinds)) {
+    const kind = pick(kinds);
+    const refused = auth.refuse ? `, refused by ${auth.refuse}` : "";
+    tell(`${name}: somebody arrives (${kind}, ${transports.join(" and ")}${refused})`);
+    switch (kind) {
       case "connect()":
         return add(open(url, name, options));
       case "literally":
@@ -147,6 +271,14 @@ async function play(seed: number): Promise<void> {
           "error",
           () => {},
         );
+        return;
+      case "bare": {
+        const auths = pick<object[]>([[auth], [auth, {}], [{}, auth], [{ ...auth, thenLetIn: true }]]);
+        const query = random() < 0.8 ? { ns: name } : {};
+        const bare = new Bare(url, name, { transports, parser, query }, auths);
+        bares.push(bare);
+        bare.come();
+      }
     }
   };
 
@@ -160,9 +292,18 @@ async function play(seed: number): Promise<void> {
     });
   };
 
-  const act = (peer: Peer) => {
+  const actBare = (bare: Bare) => {
+    const what = pick(["come", "leave", "askAgain"] as const);
+    tell(`${bare.name}: a bare client's ${what}()`);
+    bare[what]();
+  };
+
+  const actPeer = (peer: Peer) => {
     const { name, direct, auth, socket, own, app } = peer;
-    switch (upTo(7)) {
+    const what = upTo(7);
+    const acts = ["leaves", "loses its connection", "returns", "returns", "asks for /", "leaves /", "hears nothing"];
+    tell(`${name}: peer ${peers.indexOf(peer)} ${acts[what]}`);
+    switch (what) {
       case 0:
         // who goes before its answer is there hears no answer: on a connection that stays, it may be in, or refused
         if (socket.connected || !(app || (own && auth.refuse === name))) socket.disconnect();
@@ -198,12 +339,20 @@ async function play(seed: number): Promise<void> {
       if (peers.length === 0 || what < 0.4) {
         arrive(pick(names));
       } else if (what < 0.5) {
-        io.of(pick([...names, "/"])).emit("news"); // the application does not ask who is there
+        const name = pick([...names, "/"]); // the application does not ask who is there
+        tell(`${name}: the application emits`);
+        io.of(name).emit("news");
+        io.of(name)
+          .timeout(20)
+          .emit("question", () => undefined);
+      } else if (what < 0.6 && bares.length > 0) {
+        actBare(pick(bares));
       } else {
-        act(pick(peers));
+        actPeer(pick(peers));
       }
       if (random() < 0.6) await pause(upTo(8));
     }
+    tell("calm");
 
     // calm: all are in or out for good, and whoever is in is in a namespace that the server knows
     const settled = (socket: Socket | undefined) => !socket || socket.connected || !socket.active;
@@ -211,17 +360,37 @@ async function play(seed: number): Promise<void> {
       // Socket.IO restores a session a second time while the first connection is still open, and then forgets both of
       // them when that closes, with native namespaces too
       !socket?.connected || socket.recovered || io._nsps.get(name)?.sockets.has(socket.id!) === true;
+    const titles = (some: Peer[]) => some.map((peer) => `peer ${peers.indexOf(peer)} of ${peer.name}`);
     let held: string[] = [];
-    await until(() => {
-      const here = peers.filter(({ socket, own, app }) => socket.connected || own?.connected || app?.connected);
-      held = [...new Set(here.filter(({ holds }) => holds).map(({ name }) => name))].sort();
-      return (
-        peers.every(({ socket, own, app }) => settled(socket) && settled(own) && settled(app)) &&
-        peers.every(({ name, socket, own, app }) => known(socket, name) && known(own, "/") && known(app, APP)) &&
-        io.engine.clientsCount === here.length &&
-        server.namespaces().join() === [APP, ...held].join()
-      );
-    });
+    await until(
+      () => {
+        const here = peers.filter(({ socket, own, app }) => socket.connected || own?.connected || app?.connected);
+        const baresHere = bares.filter((bare) => bare.here);
+        const holders = [...here.filter(({ holds }) => holds), ...baresHere.filter(({ isIn }) => isIn)];
+        held = [...new Set(holders.map(({ name }) => name))].sort();
+        const kept = server.namespaces();
+        return {
+          "neither in nor out": [
+            ...titles(peers.filter((peer) => ![peer.socket, peer.own, peer.app].every(settled))),
+            ...baresHere.filter(({ answers }) => answers === 0).map(({ name }) => `a bare client of ${name}`),
+          ],
+          "in what the server does not know": titles(
+            peers.filter(({ name, socket, own, app }) => !(known(socket, name) && known(own, "/") && known(app, APP))),
+          ),
+          "connections more than clients": io.engine.clientsCount - here.length - baresHere.length,
+          "held, but gone": held.filter((name) => !kept.includes(name)),
+          "not held, but kept": kept.filter((name) => ![APP, ...held].includes(name)),
+        };
+      },
+      {
+        "neither in nor out": [],
+        "in what the server does not know": [],
+        "connections more than clients": 0,
+        "held, but gone": [],
+        "not held, but kept": [],
+      },
+      "peers and namespaces do not come to rest",
+    );
 
     for (const name of names) {
       const life = lives.filter((event) => event.startsWith(`${name} `)).map((event) => event.slice(name.length + 1));
@@ -232,23 +401,30 @@ async function play(seed: number): Promise<void> {
 
     const inDefault = [...io.sockets.sockets.values()].map(({ conn }) => conn);
     expect(new Set(inDefault).size, "nobody is in the default namespace twice").to.equal(inDefault.length);
-    for (const { name, direct, auth, socket, own, app, out } of peers) {
-      if (app && !out) expect(app.active, "stays in /app whatever else is refused").to.equal(true);
-      if (own?.connected) expect(auth.refuse, "nobody who is refused is in").to.not.equal("/");
+    for (const bare of bares)
+      expect(bare.unasked, `a bare client of ${bare.name} hears nothing of /`).to.deep.equal([]);
+    for (const peer of peers) {
+      const { name, direct, auth, socket, own, app, out } = peer;
+      const title = titles([peer])[0];
+      if (app && !out) expect(app.active, `${title} stays in /app whatever else is refused`).to.equal(true);
+      if (own?.connected) expect(auth.refuse, `${title} is not in /, which refuses it`).to.not.equal("/");
       if (!socket.connected) continue;
       // nobody who is refused is in: who is recovered skips namespace.use, who came directly skips io.use
       if (auth.refuse && auth.refuse !== APP)
-        expect(auth.refuse === name ? socket.recovered : direct, "may be in").to.equal(true);
+        expect(auth.refuse === name ? socket.recovered : direct, `${title} may be in`).to.equal(true);
       // who has asked for the default namespace may have left it
       const atServer = io.of(name).sockets.get(socket.id!);
-      if (atServer && !own) expect(inDefault.includes(atServer.conn), "in the default namespace").to.equal(!direct);
+      if (atServer && !own)
+        expect(inDefault.includes(atServer.conn), `${title} is in the default namespace`).to.equal(!direct);
     }
-    expect(new Set(handed).size).to.equal(handed.length);
-    expect(handed).to.have.members(entered);
+    const idsOf = (sockets: ServerSocket[]) => sockets.map(({ id, nsp }) => `${id} of ${nsp.name}`);
+    expect(new Set(handed).size, "nobody is handed over twice").to.equal(handed.length);
+    expect(idsOf(handed), "all who have entered are handed over").to.have.members(idsOf(entered));
     expect(handed.map(({ id }) => id)).to.include.members(ids);
   }
 
   for (const { socket, own, app } of peers) for (const one of [socket, own, app]) one?.disconnect();
+  for (const bare of bares) bare.leave();
   await server.calm();
   expect(server.namespaces()).to.deep.equal([APP]);
   await server.close();

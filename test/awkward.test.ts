@@ -3,7 +3,6 @@
 import { expect } from "chai";
 import type { Namespace } from "socket.io";
 import {
-  atTheEnd,
   join,
   joined,
   next,
@@ -16,6 +15,7 @@ import {
   Server,
   startServer,
   until,
+  warnings,
 } from "./support/harness";
 
 const CHAT = "/category/1/item/2/chat";
@@ -34,15 +34,6 @@ class Failing extends Plain {
     super(namespace);
     if (away && namespace.name === CHAT) throw new Error("its server is away");
   }
-}
-
-/** Collects the warnings of the process until the test ends. */
-function warnings(): string[] {
-  const heard: string[] = [];
-  const listener = ({ message }: Error) => heard.push(message);
-  process.on("warning", listener);
-  atTheEnd(() => process.off("warning", listener));
-  return heard;
 }
 
 onEachTransport("a peer", (transports) => {
@@ -186,7 +177,8 @@ describe("a namespace that Socket.IO itself has removed", () => {
       before: (io) => io.of(/^\/category\/.*$/),
     });
     (await join(url, CHAT)).disconnect();
-    await until(() => io.engine.clientsCount === 0 && !io._nsps.has(CHAT));
+    await until(() => io.engine.clientsCount, 0);
+    await until(() => !io._nsps.has(CHAT));
     const [direct] = openPlain(url, [CHAT]);
     await joined(direct!);
     await pause(80); // the first countdown would end now

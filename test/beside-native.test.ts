@@ -24,6 +24,7 @@ import {
   Server,
   startServer,
   until,
+  warnings,
 } from "./support/harness";
 
 const CHAT = "/category/1/item/2/chat";
@@ -94,18 +95,6 @@ function uncaught(): unknown[] {
       for (const former of usual) process.on(event, former);
     });
   }
-  return heard;
-}
-
-/** Collects the warnings of the process until the test ends. */
-function warnings(): string[] {
-  const heard: string[] = [];
-  const usual = process.listeners("warning");
-  process.removeAllListeners("warning").on("warning", ({ message }) => heard.push(message));
-  atTheEnd(() => {
-    process.removeAllListeners("warning");
-    for (const former of usual) process.on("warning", former);
-  });
   return heard;
 }
 

@@ -264,7 +264,12 @@ onEachTransport("connect()", (transports) => {
     for (let restart = 0; restart < 3; restart++) {
       const { port } = server;
       // a client that is just about to upgrade would only notice at its next ping
-      await until(() => sockets.every(({ io }) => io.engine.transport.name === transports.at(-1)));
+      const last = transports.at(-1);
+      await until(
+        () => sockets.map(({ io }) => io.engine.transport.name),
+        sockets.map(() => last),
+        "the transports",
+      );
       await server.close();
       await Promise.all(sockets.map((socket) => until(() => !socket.connected)));
       server = await startServer({ port });
@@ -286,7 +291,7 @@ describe("connect()", () => {
     io.disconnectSockets(); // those in the default namespace
 
     socket.io.engine.close();
-    await next(socket, "connect");
+    await next(socket, "connect", 15_000);
     expect(events.filter((event) => event.startsWith("connect_error"))).to.deep.equal([]);
   });
 

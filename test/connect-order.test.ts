@@ -299,7 +299,8 @@ onEachTransport("the default namespace goes first", (transports) => {
       peer!.disconnect();
       await until(() => io.engine.clientsCount === 0);
       for (const done of letIn.splice(0)) done(); // too late
-      await until(() => onTheWayIn(io) === 0 && retired.length === created.length);
+      await until(() => onTheWayIn(io), 0);
+      await until(() => created.length - retired.length, 0);
       expect(io.sockets.sockets.size).to.equal(0);
       expect(namespaces()).to.deep.equal([]);
     }

@@ -43,7 +43,7 @@ onEachTransport("a namespace", (transports) => {
 
     waiting[0]!();
     await joined(slow);
-    expect(io.of(CHAT)).to.equal(namespace);
+    expect(io.of(CHAT), "the same namespace").to.equal(namespace);
     expect([created, retired]).to.deep.equal([[CHAT], []]);
   });
 
@@ -97,7 +97,7 @@ describe("a namespace", () => {
     peer.io.on("open", () => peer.disconnect());
     peer.connect();
     await next(peer.io as never, "close");
-    await until(() => io.engine.clientsCount === 0 && onTheWayIn(io) === 0);
+    await until(() => [io.engine.clientsCount, onTheWayIn(io)], [0, 0], "connections, and peers on the way in");
     expect(created).to.deep.equal([]);
   });
 

@@ -193,7 +193,7 @@ describe("packets that break the protocol", () => {
     const { io, url, namespaces } = await startServer();
     for (const connect of ["40", `40${CHAT},`]) {
       await poll(url, `ns=${CHAT}&sid=${await handshake(url, `ns=${CHAT}`)}`, `${connect}\x1e1`);
-      await until(() => io.engine.clientsCount === 0 && onTheWayIn(io) === 0 && namespaces().length === 0);
+      await until(() => [io.engine.clientsCount, onTheWayIn(io), namespaces().length], [0, 0, 0]);
     }
   });
 

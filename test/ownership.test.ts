@@ -193,7 +193,8 @@ describe("a namespace", () => {
     expect(handed).to.have.members(peers.map(({ id }) => id));
     const gone = peers.map(({ id }, i) => [`/category/1/item/${i}/chat`, id] as const);
     for (const peer of peers) peer.disconnect();
-    await until(() => io.engine.clientsCount === 1 && namespaces().length === 1);
+    await until(() => io.engine.clientsCount, 1);
+    await until(() => namespaces().length, 1);
     for (const [name, id] of gone) admin!.emit("_disconnect", name, false, id);
     await until(() => created.length === 100);
 

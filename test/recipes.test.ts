@@ -10,7 +10,8 @@ import { blocks, startExample } from "./support/readmes";
 const CHAT = "/category/1/item/2/chat";
 
 /** Resolves when nobody is connected, and no namespace but the default one is left. */
-const empty = (io: Server) => until(() => io.engine.clientsCount === 0 && io._nsps.size === 1);
+const empty = (io: Server) =>
+  until(() => [io.engine.clientsCount, io._nsps.size], [0, 1], "connections and namespaces");
 
 describe("the auction", () => {
   const LAMP = "/auction/lamp";

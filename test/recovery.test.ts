@@ -16,6 +16,7 @@ import {
   refusal,
   startServer,
   until,
+  warnings,
 } from "./support/harness";
 
 const CHAT = "/category/1/item/2/chat";
@@ -159,6 +160,7 @@ onEachTransport("connection state recovery", (transports) => {
 });
 
 describe("connection state recovery", () => {
+  beforeEach(() => void warnings()); // Node.js calls its mock timers experimental
   afterEach(() => mock.timers.reset());
 
   /** Makes all that an adapter keeps ten minutes older, and lets a minute pass for its sweep. */

@@ -67,14 +67,18 @@ export function onConnection(
         next(); // no concern of ours
         return;
       }
-      if (ns) lifetimes.hold(client, ns); // it must not be retired while the client waits
-
       const socket = internals.socketInDefault(io, client);
+      if (socket && name === "/") {
+        answerLate(client, socket);
+        return;
+      }
+
+      if (ns) lifetimes.hold(client, ns); // it must not be retired while the client waits
       const waiting = undecided.get(client);
       if (waiting) note(waiting, name, next);
-      else if (!socket) enterDefault(client, ns, name, auth, next);
-      else if (name === "/") answerLate(client, socket);
-      else admitOrRefuse(client, socket, { ns, next }); // it comes back: its namespace may have been retired
+      else if (socket)
+        admitOrRefuse(client, socket, { ns, next }); // it comes back: its namespace may have been retired
+      else enterDefault(client, ns, name, auth, next);
     },
 
     onClosed(client) {

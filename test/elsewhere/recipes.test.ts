@@ -10,11 +10,11 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { Browser } from "playwright-core";
 import type { Socket as ServerSocket } from "socket.io";
-import { newPerson, openBrowser } from "../support/browser";
+import { newPerson } from "../support/browser";
 import { compile } from "../support/compiler";
 import { DemoProcess } from "../support/demo-server";
 import { atTheEnd, next, open, openPlain, pause, startServer, until } from "../support/harness";
-import { needs } from "../support/installed";
+import { chromiumOrSkip } from "../support/installed";
 import { pythonOrSkip } from "../support/python";
 import { block, blocks, root, startExample } from "../support/readmes";
 import { installed } from "../support/scratch";
@@ -129,8 +129,7 @@ describe("the recipe", () => {
     let browser: Browser;
 
     before(async function () {
-      needs(this, "Chromium");
-      browser = await openBrowser();
+      browser = await chromiumOrSkip(this);
     });
     after(() => browser?.close());
 
@@ -176,7 +175,7 @@ describe("the recipe", () => {
       await page.getByText("Ada: hello").waitFor();
 
       await page.locator("body").dispatchEvent("leave");
-      await until(() => io.engine.clientsCount === 0 && io._nsps.size === 1);
+      await until(() => [io.engine.clientsCount, io._nsps.size], [0, 1]);
       expect(count.connections).to.equal(1);
     });
 

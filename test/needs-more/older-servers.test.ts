@@ -26,7 +26,7 @@ const versions = {
   },
   // its Client is that of 4.6, line by line: what the rest of Socket.IO and Engine.IO could break is left
   "4.7": {
-    files: ["first-peer", "connect-order", "lifetime", "recovery", "beside-native"],
+    files: ["first-peer", "connect-order", "lifetime", "recovery", "beside-native", "memory"],
     without: "ns is repeated",
   },
 };

@@ -2,17 +2,13 @@
 
 import type { AddressInfo } from "node:net";
 import { expect } from "chai";
-import { chromium, type Browser, type BrowserContextOptions, type FrameLocator, type Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, FrameLocator, Page } from "playwright-core";
 import { chatServer } from "../../backend/server";
 import { until } from "./harness";
-import { CHROMIUM, needs } from "./installed";
+import { chromiumOrSkip } from "./installed";
 
 /** Milliseconds that anything may take to appear. It is long, because a busy machine is slow. */
 export const WITHIN = 15_000;
-
-export function openBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-gpu"] });
-}
 
 export interface Demo {
   io: ReturnType<typeof chatServer>["io"];
@@ -93,8 +89,7 @@ export function describeInBrowser(title: string, suite: (stage: Stage) => void):
     let wasAway = false;
 
     before("needs Chromium", async function () {
-      needs(this, "Chromium");
-      browser = await openBrowser();
+      browser = await chromiumOrSkip(this);
     });
 
     after(() => browser?.close());

@@ -6,7 +6,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { ModuleKind, ScriptTarget, transpileModule } from "typescript";
-import { atTheEnd, next } from "./harness";
+import { atTheEnd } from "./harness";
+import { inTime } from "./waiting";
+
+const SLOW = 30_000; // milliseconds: a program that starts on a busy machine
 
 const root = join(__dirname, "../..");
 const compilerOptions = { module: ModuleKind.CommonJS, target: ScriptTarget.ES2022, esModuleInterop: true };
@@ -17,7 +20,7 @@ const compilerOptions = { module: ModuleKind.CommonJS, target: ScriptTarget.ES20
  * @returns a function that starts the compiled `server.ts`, and may be called in tests
  */
 export function compiledServer(): (env?: NodeJS.ProcessEnv) => DemoProcess {
-  let folder: string;
+  let folder = "";
   before(() => {
     folder = mkdtempSync(join(tmpdir(), "first-peer-"));
     for (const beside of ["frontend", "node_modules"])
@@ -30,7 +33,7 @@ export function compiledServer(): (env?: NodeJS.ProcessEnv) => DemoProcess {
       writeFileSync(compiled, outputText);
     }
   });
-  after(() => rmSync(folder, { recursive: true }));
+  after(() => folder && rmSync(folder, { recursive: true })); // where the suite is skipped, there is none
   return (env) => new DemoProcess(process.execPath, [join(folder, "backend/server.js")], env);
 }
 
@@ -39,8 +42,8 @@ export class DemoProcess {
   readonly child;
   readonly lines: string[] = [];
   readonly errors: string[] = [];
-  /** Resolves with the exit code when the process has ended. */
-  readonly ended: Promise<number | null>;
+  private readonly output;
+  private readonly closed: Promise<number | null>;
 
   constructor(program: string, args: string[], env: NodeJS.ProcessEnv = {}) {
     this.child = spawn(program, args, {
@@ -48,21 +51,40 @@ export class DemoProcess {
       env: { ...process.env, PORT: "0", REDIS_URL: "", ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
-    createInterface(this.child.stdout).on("line", (line) => this.lines.push(line));
+    this.output = createInterface(this.child.stdout).on("line", (line) => this.lines.push(line));
     createInterface(this.child.stderr).on("line", (line) => this.errors.push(line));
-    this.ended = next<[number | null]>(this.child, "close").then(([code]) => code);
-    atTheEnd(() => this.child.kill("SIGKILL") && this.ended);
+    this.closed = new Promise((resolve) => this.child.once("close", resolve));
+    atTheEnd(() => this.child.kill("SIGKILL") && this.closed);
+  }
+
+  /** Resolves with the exit code when the process has ended. */
+  get ended(): Promise<number | null> {
+    return inTime(
+      () => `the program had not ended, ${this.said()}`,
+      (resolve) => void this.closed.then(resolve),
+      SLOW,
+    );
   }
 
   /** Resolves when a line that matches has been printed; rejects with all errors if the process ends before. */
-  async line(pattern: RegExp): Promise<RegExpMatchArray> {
-    for (;;) {
-      const match = this.lines.map((text) => text.match(pattern)).find(Boolean);
-      if (match) return match;
-      const ended = this.ended.then(() => Promise.reject(new Error(`ended: ${this.errors.join("\n")}`)));
-      await Promise.race([next(this.child.stdout, "data"), ended]);
-      await new Promise(setImmediate); // now the line is there
-    }
+  line(pattern: RegExp): Promise<RegExpMatchArray> {
+    return inTime(
+      () => `no line was printed that matches ${pattern}, ${this.said()}`,
+      (resolve, reject) => {
+        const look = () => {
+          const match = this.lines.map((text) => text.match(pattern)).find(Boolean);
+          if (match) resolve(match);
+        };
+        look();
+        this.output.on("line", look);
+        void this.closed.then(() => reject(new Error(`ended: ${this.errors.join("\n")}`)));
+      },
+      SLOW,
+    );
+  }
+
+  private said(): string {
+    return `but this: ${[...this.lines, ...this.errors].join("\n  ")}`;
   }
 
   /** Resolves with the address that the server prints when it listens. */

@@ -4,10 +4,13 @@ import type { EventEmitter } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type * as SocketIO from "socket.io";
-import type { ServerOptions, Socket as ServerSocket } from "socket.io";
+import type { Namespace, ServerOptions, Socket as ServerSocket } from "socket.io";
 import { Manager, type ManagerOptions, type Socket, type SocketOptions } from "socket.io-client";
 import ioHandler, { routes, type IoHandlerOptions, type RouteEvents, type Routes } from "../../backend/io-handler";
 import { connect } from "../../frontend/client";
+import { endWaits, inTime, until, witness } from "./waiting";
+
+export { pause, until } from "./waiting";
 
 /** The server of Socket.IO, of an older version where `SOCKET_IO` names one. */
 export const { Server } = require(process.env["SOCKET_IO"] ?? "socket.io") as typeof SocketIO;
@@ -36,9 +39,33 @@ export function atTheEnd(cleanup: () => unknown): void {
   cleanups.push(cleanup);
 }
 
-/** Does all that {@link atTheEnd} was given, the last first. */
+/**
+ * Does all that {@link atTheEnd} was given, the last first, also where one of it fails.
+ * @throws Error for the first of it that has failed or has not ended
+ */
 export async function cleanUp(): Promise<void> {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  const failures: unknown[] = [];
+  for (const cleanup of cleanups.splice(0).reverse()) {
+    const ended = inTime<unknown>(
+      () => `the clean-up after the test has not ended: ${cleanup}`,
+      (resolve, reject) => Promise.resolve().then(cleanup).then(resolve, reject),
+    );
+    await ended.catch((err) => failures.push(err));
+  }
+  endWaits();
+  if (failures.length > 0) throw failures[0];
+}
+
+/** Collects the messages of the warnings of this process until the test ends; Node.js prints none of them. */
+export function warnings(): string[] {
+  const heard: string[] = [];
+  const usual = process.listeners("warning");
+  process.removeAllListeners("warning").on("warning", ({ message }) => heard.push(message));
+  atTheEnd(() => {
+    process.removeAllListeners("warning");
+    for (const listener of usual) process.on("warning", listener);
+  });
+  return heard;
 }
 
 /** What {@link startServer} can be told. */
@@ -76,6 +103,8 @@ export async function startServer<R extends Routes = typeof routes>({
     return closing;
   };
   atTheEnd(close);
+  const namespaces = () => [...io._nsps.keys()].filter((name) => name !== "/").sort();
+  witness(() => `the server on port ${bound} knows ${describeServer(io)}`);
 
   return {
     io,
@@ -87,11 +116,38 @@ export async function startServer<R extends Routes = typeof routes>({
     retired,
     close,
     /** The names of the namespaces that the server knows now, without the default one. */
-    namespaces: () => [...io._nsps.keys()].filter((name) => name !== "/").sort(),
-    /** Resolves when no connection is left, and no namespace that was created by a peer. */
-    calm: () => until(() => io.engine.clientsCount === 0 && retired.length === created.length),
+    namespaces,
+    /** Resolves when no connection is left, and each namespace that was created has been retired once. */
+    calm: () => {
+      const look = () => {
+        const stay = [...created];
+        const tooOften = retired.filter((name) => !stay.includes(name) || !stay.splice(stay.indexOf(name), 1));
+        return { "connections left": io.engine.clientsCount, "not retired": stay, "retired too often": tooOften };
+      };
+      const calm = { "connections left": 0, "not retired": [], "retired too often": [] };
+      return until(look, calm, "the server is not calm, as it is when all peers have gone and all is cleaned up");
+    },
   };
 }
+
+/** The connections of a server and where each of them is, and its namespaces and who is in them or on the way in. */
+function describeServer(io: Server): string {
+  const clients = Object.entries((io.engine as unknown as { clients: Record<string, ServerSocket["conn"]> }).clients);
+  const namespaces = [...io._nsps.values()];
+  const connections = clients.map(([id, conn]) => {
+    const peers = namespaces.filter(({ sockets }) => [...sockets.values()].some((peer) => peer.conn === conn));
+    return `\n  a connection (${id}, ${conn.transport.name}, ${conn.readyState}), in ${list(peers.map(({ name }) => name))}`;
+  });
+  const lives = namespaces.map((namespace) => {
+    const { name, sockets } = namespace;
+    return `\n  ${name}: ${sockets.size} in it, ${waitingFor(namespace) ?? "an unknown number"} on the way in`;
+  });
+  return `${clients.length} connections and ${namespaces.length} namespaces:${some(connections)}${some(lives)}`;
+}
+
+const some = (lines: string[]) =>
+  lines.slice(0, 10).join("") + (lines.length > 10 ? `\n  and ${lines.length - 10} more` : "");
+const list = (names: string[]) => names.join(" and ") || "no namespace";
 
 /**
  * Lets the process end when the tests do. Engine.IO waits 30 s for one more poll when it closes a long-polling
@@ -122,17 +178,23 @@ export async function join(url: string, namespace: string, options: ClientOption
 /** Resolves when a socket has connected, and rejects with its `connect_error`. */
 export async function joined(socket: Socket): Promise<Socket> {
   if (socket.connected) return socket;
-  return new Promise((resolve, reject) => {
-    socket.once("connect", () => resolve(socket));
-    socket.once("connect_error", reject);
-  });
+  return inTime(
+    () => `${nameOf(socket)} had not got in`,
+    (resolve, reject) => {
+      socket.once("connect", () => resolve(socket));
+      socket.once("connect_error", reject);
+    },
+  );
 }
 
 /** Resolves with the error when a socket is refused; a transport that fails is no refusal. */
 export async function refusal(socket: Socket): Promise<Error & { data?: unknown }> {
-  return new Promise((resolve) => {
-    socket.on("connect_error", (err: Error & { type?: string }) => err.type === "TransportError" || resolve(err));
-  });
+  return inTime(
+    () => `${nameOf(socket)} had not been refused`,
+    (resolve) => {
+      socket.on("connect_error", (err: Error & { type?: string }) => err.type === "TransportError" || resolve(err));
+    },
+  );
 }
 
 /** Plain sockets of socket.io-client in namespaces of one connection, all asked for in one go and in this order. */
@@ -150,36 +212,45 @@ interface Emitter {
   once(event: string, listener: (...args: never[]) => void): unknown;
 }
 
-/** Resolves with the arguments of an event when it comes. */
-export function next<Args extends unknown[] = unknown[]>(emitter: Emitter, event: string): Promise<Args> {
-  return new Promise((resolve) => emitter.once(event, (...args: never[]) => resolve(args as unknown as Args)));
+/**
+ * Resolves with the arguments of an event when it comes.
+ *
+ * @param atLeast - milliseconds that it may take in any case
+ */
+export function next<Args extends unknown[] = unknown[]>(
+  emitter: Emitter,
+  event: string,
+  atLeast?: number,
+): Promise<Args> {
+  return inTime(
+    () => `"${event}" had not come to ${nameOf(emitter)}`,
+    (resolve) => emitter.once(event, (...args: never[]) => resolve(args as unknown as Args)),
+    atLeast,
+  );
+}
+
+/** What a message calls an emitter: a socket by its namespace, with its state. */
+function nameOf(emitter: Emitter): string {
+  const socket = emitter as Emitter & { nsp?: string | { name: string }; connected?: boolean; active?: boolean };
+  const { nsp, connected, active } = socket;
+  if (nsp === undefined) return `the ${emitter.constructor.name}`;
+  const state = connected ? "connected" : active ? "tries to connect" : "disconnected";
+  return `${typeof nsp === "string" ? `the client of ${nsp}` : `the server's socket in ${nsp.name}`} (${state})`;
 }
 
 /** Resolves with the peers of a namespace at the server, as soon as there are `count`. */
 export async function peersOf(io: Server, name: string, count: number): Promise<ServerSocket[]> {
   const peers = () => [...(io._nsps.get(name)?.sockets.values() ?? [])];
-  await until(() => peers().length === count).catch(({ message }: Error) => {
-    throw new Error(`${message}; there are ${peers().length} in ${name}, and ${io.engine.clientsCount} connections`);
-  });
+  await until(() => peers().length, count, `the number of peers in ${name}`);
   return peers();
 }
 
 /** How many peers are in the middlewares of the default namespace; before Socket.IO 4.8, how many are not in it. */
 export function onTheWayIn(io: Server): number {
-  const { _preConnectSockets: inside } = io.sockets as unknown as { _preConnectSockets?: Map<string, unknown> };
-  return inside?.size ?? io.engine.clientsCount - io.sockets.sockets.size;
+  return waitingFor(io.sockets) ?? io.engine.clientsCount - io.sockets.sockets.size;
 }
 
-/** Resolves when a condition that no event announces has come true; rejects when that takes longer than 50 s. */
-export async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 50_000; // less than mocha's timeout, and more than any busy machine needs
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`still waiting for: ${condition}`);
-    await pause(2);
-  }
-}
-
-/** Milliseconds in which something that must not happen would happen. */
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+/** How many peers are in the middlewares of a namespace; before Socket.IO 4.8 it does not know. */
+function waitingFor(namespace: Namespace): number | undefined {
+  return (namespace as unknown as { _preConnectSockets?: Map<string, unknown> })._preConnectSockets?.size;
 }

@@ -1,51 +1,100 @@
-// installed.ts: the programs that some tests need, where they are, and what happens where one is missing.
+// installed.ts: the programs that some tests need, where they are, and what happens where one is missing or unfit.
 
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Context } from "mocha";
+import type { Browser } from "playwright-core";
+
+export const PYTHON = process.env["PYTHON"] ?? "/usr/bin/python3";
 
 /** The headless shell is Chromium without windows: the tests of the pages take half of the processor time in it. */
 const CHROMIUMS = ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"];
+const CHROMIUM = process.env["CHROMIUM"] ?? CHROMIUMS.find((path) => existsSync(path));
+/** Where there is none of them: playwright-core knows where these are on each system. */
+const CHANNELS = ["chrome", "msedge"];
 
-export const CHROMIUM = process.env["CHROMIUM"] ?? CHROMIUMS.find((path) => existsSync(path)) ?? CHROMIUMS[1]!;
-export const PYTHON = process.env["PYTHON"] ?? "/usr/bin/python3";
+/** What a program prints; undefined where it is missing or fails. */
+function output(program: string, ...args: string[]): string | undefined {
+  const { status, stdout } = spawnSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  return status === 0 ? stdout : undefined;
+}
 
-const succeeds = (program: string, ...args: string[]) => spawnSync(program, args, { stdio: "ignore" }).status === 0;
+function withoutRedis(): string | undefined {
+  const version = output("redis-server", "--version");
+  if (version === undefined) return "there is no redis-server; install Redis 7 or later";
+  const [, number] = /v=(\d+[.\d]*)/.exec(version) ?? [];
+  if (parseInt(number ?? "", 10) >= 7) return undefined;
+  return `redis-server is of version ${number ?? "unknown"}; install Redis 7 or later`;
+}
 
-/** How to find out whether a program is there, and what to say where it is not. */
-const programs = {
-  Chromium: {
-    found: () => existsSync(CHROMIUM),
-    otherwise: `there is no Chromium at ${CHROMIUM}; set CHROMIUM to the path of one`,
-  },
-  Redis: {
-    found: () => succeeds("redis-server", "--version"),
-    otherwise: "there is no redis-server; install Redis 7 or later",
-  },
-  Python: {
-    found: () => succeeds(PYTHON, "-c", "import requests, socketio, websocket"),
-    otherwise: `${PYTHON} has no python-socketio with requests and websocket-client; install them, or set PYTHON`,
-  },
-};
+function withoutPython(): string | undefined {
+  const script =
+    "import requests, websocket, socketio, inspect; print(*inspect.signature(socketio.Client.connect).parameters)";
+  const parameters = output(PYTHON, "-c", script);
+  if (parameters === undefined)
+    return `${PYTHON} has no python-socketio with requests and websocket-client; install them, or set PYTHON`;
+  const isOld = ["auth", "wait"].some((parameter) => !parameters.split(/\s/).includes(parameter));
+  return isOld ? `the python-socketio of ${PYTHON} is too old; install 5.1 or later, or set PYTHON` : undefined;
+}
+
+/** How to find out what is wrong with a program; undefined where it is there and fit. */
+const programs = { Redis: withoutRedis, Python: withoutPython };
 
 export type Program = keyof typeof programs;
 export const allPrograms = Object.keys(programs) as Program[];
+const known = new Map<Program, string | undefined>();
 
-/** Says what is wrong where a program is missing. */
+/** Says what is wrong where a program is missing or unfit. */
 export function lacks(program: Program): string | undefined {
-  const { found, otherwise } = programs[program];
-  return found() ? undefined : otherwise;
+  if (!known.has(program)) known.set(program, programs[program]());
+  return known.get(program);
 }
 
 /**
- * Skips the test where a program is missing, or the whole suite if it is called in its `before`.
+ * Skips the test where a program is missing or unfit, or the whole suite if it is called in its `before`.
  *
  * @throws Error instead where `CI` is set
  */
 export function needs(test: Context, program: Program): void {
   const reason = lacks(program);
-  if (!reason) return;
+  if (reason) skip(test, reason);
+}
+
+/**
+ * Starts Chromium, or else Chrome or Edge.
+ *
+ * @throws Error that says why none of them starts
+ */
+export async function openChromium(): Promise<Browser> {
+  const { chromium } = await import("playwright-core"); // not for those who only ask for Redis
+  const places = CHROMIUM ? [{ executablePath: CHROMIUM }] : CHANNELS.map((channel) => ({ channel }));
+  const failures: string[] = [];
+  for (const place of places) {
+    try {
+      return await chromium.launch({ ...place, args: ["--no-sandbox", "--disable-gpu"] });
+    } catch (err) {
+      const reason = (err as Error).message.split("\n")[0]!.replace("browserType.launch: ", "");
+      failures.push(`${Object.values(place)[0]}: ${reason}`);
+    }
+  }
+  throw new Error(`no Chromium starts; set CHROMIUM to the path of one (${failures.join("; ")})`);
+}
+
+/** Does what {@link openChromium} does, or skips as {@link needs} does. */
+export async function chromiumOrSkip(test: Context): Promise<Browser> {
+  return openChromium().catch(({ message }: Error) => skip(test, message));
+}
+
+const told = new Set<string>();
+
+/**
+ * Skips the test, or the suite in whose `before` it is called, and says why, once for each reason.
+ *
+ * @throws Error instead where `CI` is set
+ */
+export function skip(test: Context, reason: string): never {
   if (process.env["CI"]) throw new Error(reason);
-  console.log(`      skipped: ${reason}`);
-  test.skip();
+  if (!told.has(reason)) console.log(`      skipped: ${reason}`);
+  told.add(reason);
+  return test.skip();
 }

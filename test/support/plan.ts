@@ -1,11 +1,15 @@
 // plan.ts: what `npm test` says before it starts.
 
-import { allPrograms, lacks } from "./installed";
+import { allPrograms, lacks, openChromium } from "./installed";
 
 console.log("All tests, and a check of types and formatting: a minute and a half on two cores.");
 console.log("What needs no more than `npm install` takes half a minute: npm run test:quick");
-for (const program of allPrograms) {
-  const reason = lacks(program);
-  if (!reason) continue;
-  console.log(`Tests that need ${program} ${process.env["CI"] ? "will fail" : "are skipped"}: ${reason}.`);
+for (const program of allPrograms) tell(program, lacks(program));
+void openChromium().then(
+  (browser) => browser.close(),
+  ({ message }: Error) => tell("Chromium", message),
+);
+
+function tell(program: string, reason: string | undefined): void {
+  if (reason) console.log(`Tests that need ${program} ${process.env["CI"] ? "will fail" : "are skipped"}: ${reason}.`);
 }

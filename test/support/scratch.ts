@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Context } from "mocha";
+import { skip } from "./installed";
 
 const root = join(__dirname, "../..");
 const kept = join(root, "node_modules/.cache/scratch"); // what has been installed once is used again by the next run
@@ -51,9 +52,7 @@ export async function orSkip<T>(context: Context, otherwise: string, install: ()
   } catch (err) {
     const { stderr, message } = err as Error & { stderr?: string };
     const reason = `${otherwise}: ${stderr || message}`;
-    if (process.env["CI"]) throw new Error(reason);
-    console.log(`      skipped: ${reason.split("\n")[0]}`);
-    return context.skip();
+    skip(context, process.env["CI"] ? reason : reason.split("\n")[0]!);
   }
 }
 

@@ -2,16 +2,13 @@
 
 import { join as path } from "node:path";
 import type { Browser } from "playwright-core";
-import { heard, newPerson, openBrowser, say, startDemo } from "./browser";
-import { lacks } from "./installed";
+import { heard, newPerson, say, startDemo } from "./browser";
+import { openChromium } from "./installed";
 
 const folder = path(__dirname, "../../frontend/page/screenshots");
 
 async function main(): Promise<void> {
-  const missing = lacks("Chromium");
-  if (missing) throw new Error(missing);
-
-  const browser = await openBrowser();
+  const browser = await openChromium();
   try {
     for (const colorScheme of ["light", "dark"] as const) await take(browser, colorScheme);
   } finally {
