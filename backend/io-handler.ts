@@ -94,9 +94,9 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
     const route = matchRoute(namespace.name);
     if (!route) return;
 
-    lifetimes.begin(namespace);
     handOver(namespace, route);
     try {
+      lifetimes.begin(namespace);
       ee.emit("namespace.created", namespace, route.name, creatorOf(namespace));
     } catch (err) {
       lifetimes.retire(namespace); // a listener has failed, and its guards may be missing: nobody gets in

@@ -423,6 +423,115 @@ onEachTransport("a peer", (transports) => {
   }
 });
 
+onBothSides("each socket of a connection has an auth of its own", async ({ io, url, onNew }, transports) => {
+  const needsToken = ({ handshake: { auth } }: ServerSocket, done: (err?: Error) => void) => {
+    done(auth["token"] ? undefined : new Error("no token"));
+    delete auth["token"]; // it is of no use any more, and shall not be logged
+  };
+  io.use(needsToken);
+  onNew((namespace) => namespace.use(needsToken));
+  await join(url, CHAT, { transports, auth: { token: "abc" } });
+});
+
+onEachTransport("on a connection that stays for another namespace, a peer", (transports) => {
+  /** Opens a connection that is in `/app`, and a socket on it that has not asked for its namespace yet. */
+  async function startWithApp(url: string, io: Server, names = ["/app", CHAT]) {
+    io.of("/app");
+    const sockets = openPlain(url, names, { ...asked(transports), autoConnect: false });
+    const [app, ...others] = sockets;
+    for (const socket of others) socket.disconnect();
+    await joined(app!);
+    return others;
+  }
+
+  it("may ask again where a middleware of io.use has thrown", async () => {
+    const heard = uncaught();
+    const { io, url } = await startServer();
+    let calls = 0;
+    io.use((_socket, done) => {
+      if (++calls === 1) throw new Error("the database is away");
+      done();
+    });
+    const [peer] = await startWithApp(url, io);
+    peer!.connect();
+    await until(() => heard.length === 1);
+    await joined(peer!.disconnect().connect());
+    expect(calls).to.equal(2);
+  });
+
+  it("is not refused by what a middleware says late about its former CONNECT", async () => {
+    const { io, url } = await startServer();
+    const answers: ((err?: Error) => void)[] = [];
+    io.use((_socket, done) => void answers.push(done));
+    const [peer] = await startWithApp(url, io);
+    const first = refusal(peer!.connect());
+    await until(() => answers.length === 1);
+    answers[0]!(new Error("too slow"));
+    expect((await first).message).to.equal("too slow");
+
+    peer!.disconnect().connect();
+    await until(() => answers.length === 2);
+    answers[0]!(new Error("the late result"));
+    await pause(20);
+    answers[1]!();
+    await joined(peer!);
+  });
+
+  it("that was refused holds nothing when it then asks for the default namespace", async () => {
+    const { io, ee, url, retired } = await startServer();
+    ee.on("namespace.created", (namespace) => namespace.use((_socket, done) => done(new Error("not here"))));
+    const [peer, own] = await startWithApp(url, io, ["/app", CHAT, "/"]);
+    expect((await refusal(peer!.connect())).message).to.equal("not here");
+    await joined(own!.connect());
+    await until(() => retired.length === 1);
+    await join(url, CHAT, { transports }).catch(() => undefined);
+    await until(() => retired.length === 2);
+  });
+});
+
+describe("a listener that throws", () => {
+  it("of disconnect keeps nobody from hearing of the refusal", async () => {
+    const heard = uncaught();
+    const { io, ee, url } = await startServer();
+    io.on("connection", (socket) =>
+      socket.on("disconnect", () => {
+        throw new Error("the application's own");
+      }),
+    );
+    const told = next<[ServerSocket, { err: string }]>(ee as never, "peer.refused");
+    openPlain(url, [WRONG], { query: { ns: WRONG }, reconnection: false });
+    expect((await told)[1]).to.deep.equal({ err: `no route matches ${WRONG}` });
+    await until(() => heard.length === 1);
+  });
+
+  it("of namespace.retired leaves no namespace without its guards", async () => {
+    const heard = warnings();
+    const { io, ee, url, created } = await startServer({ retireAfter: 60_000 });
+    ee.on("namespace.created", (namespace) => namespace.use((_socket, done) => done(new Error("members only"))));
+    await refusal(open(url, CHAT));
+    ee.once("namespace.retired", () => {
+      throw new Error("it could not be saved");
+    });
+    io._nsps.delete(CHAT); // as `cleanupEmptyChildNamespaces` does, where a regex of the application matches too
+    expect((await refusal(open(url, CHAT))).message).to.equal("members only");
+    expect(heard).to.deep.equal(["it could not be saved"]);
+    expect(created).to.deep.equal([CHAT, CHAT]);
+  });
+});
+
+describe("an adapter that the application chooses after ioHandler", () => {
+  it("keeps no session in the default namespace either", async () => {
+    const { io, url } = await startServer({ io: { connectionStateRecovery: {} } });
+    io.adapter(Keeping as never);
+    const peer = await join(url, CHAT, { reconnection: false });
+    const { adapter } = io.of(CHAT);
+    peer.io.engine.close();
+    await until(() => io.engine.clientsCount === 0);
+    expect((adapter as Keeping).sessions.size).to.equal(1);
+    expect((io.sockets.adapter as Keeping).sessions.size).to.equal(0);
+  });
+});
+
 describe("a client that does not read", () => {
   it("makes the server keep no more for each CONNECT than for one that a native middleware refuses", async () => {
     const long = "x".repeat(12_000);

@@ -23,6 +23,8 @@ interface WaitingConnect {
 /** A connection about which the default namespace has not decided yet. */
 interface Undecided extends WaitingConnect {
   standIn: StandIn;
+  /** Whether it was refused or decided about meanwhile: a middleware may call `next` more than once. */
+  isOver: boolean;
 }
 
 /** The peer that is being decided about, on each server. */
@@ -67,6 +69,12 @@ export function onConnection(
         next(); // no concern of ours
         return;
       }
+      const waiting = undecided.get(client);
+      if (waiting) {
+        note(waiting, name, next);
+        return;
+      }
+
       const socket = internals.socketInDefault(io, client);
       if (socket && name === "/") {
         answerLate(client, socket);
@@ -74,10 +82,8 @@ export function onConnection(
       }
 
       if (ns) lifetimes.hold(client, ns); // it must not be retired while the client waits
-      const waiting = undecided.get(client);
-      if (waiting) note(waiting, name, next);
-      else if (socket)
-        admitOrRefuse(client, socket, { ns, next }); // it comes back: its namespace may have been retired
+      // it may come back on the same connection, where its namespace may have been retired
+      if (socket) admitOrRefuse(client, socket, { ns, next });
       else enterDefault(client, ns, name, auth, next);
     },
 
@@ -90,19 +96,25 @@ export function onConnection(
 
   /** Asks for the default namespace, with the first CONNECT that the client sends for either of the two. */
   function enterDefault(client: Client, ns: string | undefined, name: string, auth: Auth, next: () => void): void {
-    const waiting: Undecided = { ns, standIn: new StandIn(client, onMiddlewareError) };
+    const waiting: Undecided = { ns, standIn: new StandIn(client, onMiddlewareError), isOver: false };
     undecided.set(client, waiting);
     note(waiting, name, next);
     log("%s waits for the default namespace, and asks for %j", client.id, ns);
 
-    internals.addToDefault(io, client, waiting.standIn, withoutSession(io, auth), (socket) => {
+    const entered = internals.addToDefault(io, client, waiting.standIn, authForDefault(io, auth), (socket) => {
       if (waiting.standIn.passesOn) internals.giveClient(socket, client);
       // Socket.IO calls the listeners of `connection` next, so this comes after them, also if one throws
       void Promise.resolve().then(() => {
-        if (undecided.get(client) !== waiting) return; // the connection has closed, or a middleware calls `next` again
-        undecided.delete(client);
+        if (waiting.isOver) return;
+        stopWaiting(client, waiting);
         admitOrRefuse(client, socket, waiting);
       });
+    });
+    entered.catch((err) => {
+      // A middleware has thrown. It may have called `next` before, so this is not over; but the client may ask again
+      undecided.delete(client);
+      if (ns) lifetimes.releaseUnlessJoined(client, ns);
+      throw err; // as in Socket.IO, this is an unhandled rejection of the application's
     });
   }
 
@@ -113,6 +125,11 @@ export function onConnection(
   function note(waiting: Undecided, name: string, next: () => void): void {
     if (name === "/") waiting.standIn.passesOn = true;
     else waiting.next ??= next;
+  }
+
+  function stopWaiting(client: Client, waiting: Undecided): void {
+    waiting.isOver = true;
+    undecided.delete(client);
   }
 
   /** Decides about a peer that is in the default namespace. */
@@ -154,15 +171,20 @@ export function onConnection(
     // a stand-in drops it. It is written past the adapter, which would keep it for recovery
     internals.clientOf(socket)._packet({ type: PacketType.EVENT, nsp: "/", data: ["refused", refusal] });
     if (ns) lifetimes.releaseUnlessJoined(client, ns);
-    socket.disconnect();
-    onRefused(socket, refusal);
+    try {
+      socket.disconnect();
+    } finally {
+      onRefused(socket, refusal); // also where a listener of `disconnect` throws
+    }
   }
 
   /** Passes a refusal of `io.use` on, unchanged, to a client that waits for its namespace. */
-  function onMiddlewareError(client: Client, data: unknown): void {
+  function onMiddlewareError(client: Client, standIn: StandIn, data: unknown): void {
     log("%s is refused by a middleware: %j", client.id, data);
-    const { ns, next } = undecided.get(client) ?? {};
-    undecided.delete(client);
+    const waiting = undecided.get(client);
+    if (waiting?.standIn !== standIn) return; // a middleware has called `next` again, and the client may have asked again
+    stopWaiting(client, waiting);
+    const { ns, next } = waiting;
     if (!ns) return;
     // no DISCONNECT: as with every error of a middleware, an old client may try again
     if (next) client._packet({ type: PacketType.CONNECT_ERROR, nsp: ns, data });
@@ -177,11 +199,12 @@ export function onConnection(
 }
 
 /**
- * The `auth` for the default namespace. `pid` and `offset` are left out where they are recovery's: they name a session of
- * the namespace that the client asks for, and here they would skip the middlewares. Else they are the application's.
+ * The `auth` for the default namespace: a copy, since each socket has its own. `pid` and `offset` are left out where they
+ * are recovery's: they name a session of the namespace that the client asks for, and here they would skip the middlewares.
+ * Else they are the application's.
  */
-function withoutSession(io: Server, auth: Auth): Auth {
+function authForDefault(io: Server, auth: Auth): Auth {
   const { pid, offset, ...others } = auth;
   const isSession = typeof pid === "string" && typeof offset === "string";
-  return isSession && internals.recoveryOf(io) ? others : auth;
+  return isSession && internals.recoveryOf(io) ? others : { ...auth };
 }

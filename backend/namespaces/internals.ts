@@ -85,6 +85,7 @@ export function socketInDefault(io: Server, client: Client): Socket | undefined 
  * The socket is told when the connection closes (`client.sockets`). It does not count as a namespace that the client has
  * joined (`client.nsps`), so the client may still ask for it, and Socket.IO's `connectTimeout` runs on.
  * @param onEntered - called when the socket is connected, before the listeners of `connection`
+ * @returns rejects with what a middleware throws
  */
 export function addToDefault(
   io: Server,
@@ -92,9 +93,8 @@ export function addToDefault(
   standIn: Pick<Client, "id" | "conn" | "request" | "_packet" | "writeToEngine" | "_remove" | "_disconnect">,
   auth: Auth,
   onEntered: (socket: Socket) => void,
-): void {
-  // a middleware that throws is an unhandled rejection of the application's, as in Socket.IO
-  void privateOf(io.sockets)._add(standIn as Client, auth, (socket) => {
+): Promise<void> {
+  return privateOf(io.sockets)._add(standIn as Client, auth, (socket) => {
     client.sockets.set(socket.id, socket);
     onEntered(socket);
   });

@@ -35,16 +35,17 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
 
   /** Begins the lifetime of a namespace that is new. Somebody may hold its name already. */
   function begin(namespace: Namespace): void {
-    const { name } = namespace;
-    const former = byName.get(name)?.namespace;
-    if (former) retire(former); // Socket.IO itself has removed it from the server, with `cleanupEmptyChildNamespaces`
-
-    const lifetime = lifetimeOf(name);
+    const lifetime = lifetimeOf(namespace.name);
+    const former = lifetime.namespace;
+    stopCountdown(lifetime);
     lifetime.namespace = namespace;
-    log("%j is created", name);
+    log("%j is created", namespace.name);
     if (lifetime.holders === 0) startCountdown(lifetime); // the application has made it, and nobody asks for it yet
     closeAdapterOnce(namespace);
     followPeers(namespace, peers);
+    // Socket.IO itself has removed it from the server, with `cleanupEmptyChildNamespaces`. A listener of the application
+    // hears that now, and may throw: so this comes last
+    if (former) closeAndTell(former);
   }
 
   const peers: PeerFollower = {
@@ -73,8 +74,7 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
 
     const lifetime = lifetimeOf(name);
     lifetime.holders++;
-    clearTimeout(lifetime.countdown);
-    lifetime.countdown = undefined; // a timer that has been stopped still takes memory
+    stopCountdown(lifetime);
     log("%s holds %j, as one of %d", client.id, name, lifetime.holders);
   }
 
@@ -117,15 +117,26 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
     lifetime.countdown.unref(); // it does not keep the process of a closed server running
   }
 
-  /** Removes a namespace from the server, and closes its adapter. Its name may still be held, by peers on their way in. */
-  function retire(namespace: Namespace): void {
-    const { name, server, adapter } = namespace;
-    const lifetime = byName.get(name)!;
+  function stopCountdown(lifetime: Lifetime): void {
     clearTimeout(lifetime.countdown);
+    lifetime.countdown = undefined; // a timer that has been stopped still takes memory
+  }
+
+  /** Removes a namespace from the server. Its name may still be held, by peers on their way in. */
+  function retire(namespace: Namespace): void {
+    const { name, server } = namespace;
+    const lifetime = byName.get(name)!;
+    stopCountdown(lifetime);
     lifetime.namespace = undefined;
     if (lifetime.holders === 0) byName.delete(name);
     // unless Socket.IO has removed it itself, and another one has its name
     if (namespacesOf(server).get(name) === namespace) namespacesOf(server).delete(name);
+    closeAndTell(namespace);
+  }
+
+  /** Closes the adapter of a namespace that the server does not know any more, and tells of its end. */
+  function closeAndTell(namespace: Namespace): void {
+    const { name, adapter } = namespace;
     log("%j is retired", name);
     // in a promise, so that an adapter that throws is caught like one that rejects
     new Promise((resolve) => resolve(adapter.close())).catch((err) => {

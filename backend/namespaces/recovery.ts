@@ -20,14 +20,10 @@ const SWEEP_INTERVAL = 60_000; // milliseconds: Socket.IO's adapter looks once a
 
 /** Lets the adapters of a server's new namespaces end, if they are Socket.IO's own for recovery. */
 export function endRecoveryWithNamespace(io: Server): void {
-  // nobody comes back to a session of the default namespace, see `withoutSession`: so none is kept, by any adapter
-  io.sockets.adapter.persistSession = () => {};
+  const recovery = recoveryOf(io);
+  if (!recovery) return;
 
-  const recovery = recoveryOf(io); // Socket.IO has filled in what the application has left out
-  if (recovery) endAdapters(io, recovery.maxDisconnectionDuration);
-}
-
-function endAdapters(io: Server, maxDisconnectionDuration: number): void {
+  const { maxDisconnectionDuration } = recovery; // Socket.IO has filled in what the application has left out
   const SocketIoAdapter = adapterClassForRecovery(io);
   const built = new WeakSet<Adapter>();
   const EndableAdapter = withoutConstructor(SocketIoAdapter, (adapter) => {
@@ -39,14 +35,21 @@ function endAdapters(io: Server, maxDisconnectionDuration: number): void {
   const original = io.adapter;
   io.adapter = function (...args: Parameters<typeof original>) {
     const answer: unknown = original.apply(io, args);
+    if (args.length > 0) keepNoSession(io); // every namespace has a new adapter now
     return answer === SocketIoAdapter ? EndableAdapter : answer;
   } as typeof original;
+  keepNoSession(io);
 
   // it keeps the server in memory, as the adapter of the default namespace does anyway
   const sweeps = setInterval(() => {
     for (const { adapter } of namespacesOf(io).values()) if (built.has(adapter)) sweep(adapter as RecoveryAdapter);
   }, SWEEP_INTERVAL);
   sweeps.unref(); // it does not keep the process running
+}
+
+/** Nobody comes back to a session of the default namespace, see `authForDefault`: so its adapter keeps none. */
+function keepNoSession(io: Server): void {
+  io.sockets.adapter.persistSession = () => {};
 }
 
 /**

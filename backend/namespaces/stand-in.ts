@@ -11,13 +11,13 @@ export class StandIn {
    */
   passesOn = false;
   private readonly client: Client; // no parameter properties: Node.js' type stripping cannot run them
-  private readonly onMiddlewareError: (client: Client, data: unknown) => void;
+  private readonly onMiddlewareError: (client: Client, standIn: StandIn, data: unknown) => void;
 
   /**
    * @param client - the connection's own `Client`
    * @param onMiddlewareError - called when a middleware has refused the socket, with the data of the CONNECT_ERROR
    */
-  constructor(client: Client, onMiddlewareError: (client: Client, data: unknown) => void) {
+  constructor(client: Client, onMiddlewareError: (client: Client, standIn: StandIn, data: unknown) => void) {
     this.client = client;
     this.onMiddlewareError = onMiddlewareError;
   }
@@ -35,7 +35,7 @@ export class StandIn {
   /** Called by the socket for each of its own packets. */
   _packet(packet: Packet, options?: object): void {
     if (this.passesOn) this.client._packet(packet, options);
-    if (packet.type === PacketType.CONNECT_ERROR) this.onMiddlewareError(this.client, packet.data);
+    if (packet.type === PacketType.CONNECT_ERROR) this.onMiddlewareError(this.client, this, packet.data);
   }
   /** Called by an adapter for each packet of a broadcast. */
   writeToEngine(...args: Parameters<Client["writeToEngine"]>): void {
