@@ -11,6 +11,9 @@ const folder = join(root, "frontend/page");
 /** The files that the pages link to. */
 const SOURCES = /^\/source\/(README\.md|backend\/(?:io-handler|server)\.ts|frontend\/client\.ts)$/;
 
+/** The styles: of all pages, and of one. */
+const STYLES = /^\/[a-z-]+\.css$/;
+
 /** Everything that the demo serves besides Socket.IO. */
 export function pages(): Router {
   const router = Router();
@@ -34,7 +37,7 @@ export function pages(): Router {
   // looks like one gets the same page, which shows the refusal. A comma ends a namespace's name, so it is left out.
   router.get(/^\/category\/[^/,]+\/item\/[^/,]+\/chat$/, page("chat.html"));
 
-  router.get("/style.css", page("style.css"));
+  router.get(STYLES, (request, response) => response.sendFile(request.path.slice(1), { root: folder }));
   router.get("/favicon.ico", (_request, response) => response.type("svg").sendFile("icon.svg", { root: folder }));
   router.use("/js", express.static(join(folder, "dist"), { index: false }));
   router.get(
