@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { expect } from "chai";
 import { chromium, type Browser, type BrowserContextOptions, type FrameLocator, type Page } from "playwright-core";
 import { chatServer } from "../../backend/server";
-import { until } from "./harness";
+import { endPolls, until } from "./harness";
 import { CHROMIUM, needs } from "./installed";
 
 /** Milliseconds that anything may take to appear. It is long, because a busy machine is slow. */
@@ -24,6 +24,7 @@ export interface Demo {
 /** The demo server, on a port of its own. */
 export async function startDemo({ comeBackWithin = 300, port = 0 } = {}): Promise<Demo> {
   const { server, io } = chatServer(comeBackWithin);
+  endPolls(io);
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   const address = server.address() as AddressInfo;
 

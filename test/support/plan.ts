@@ -1,10 +1,10 @@
 // plan.ts: what `npm test` says before it starts.
 
-import { allPrograms, lacks } from "./installed";
+import { everydayPrograms, lacks } from "./installed";
 
 console.log("All tests, and a check of types and formatting: a minute and a half on two cores.");
 console.log("What needs no more than `npm install` takes half a minute: npm run test:quick");
-for (const program of allPrograms) {
+for (const program of everydayPrograms) {
   const reason = lacks(program);
   if (!reason) continue;
   console.log(`Tests that need ${program} ${process.env["CI"] ? "will fail" : "are skipped"}: ${reason}.`);
