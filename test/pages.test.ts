@@ -32,7 +32,14 @@ describe("the pages of the demo", () => {
     atTheEnd(() => server.close());
     await next(server, "listening");
     const { port } = server.address() as AddressInfo;
-    const files = ["/style.css", "/chat.css", "/favicon.ico", "/js/frontend/page/module.js", "/source/README.md", "/handler"];
+    const files = [
+      "/style.css",
+      "/chat.css",
+      "/favicon.ico",
+      "/js/frontend/page/module.js",
+      "/source/README.md",
+      "/handler",
+    ];
     for (const path of [...PAGES, ...files]) {
       const response = await fetch(`http://127.0.0.1:${port}${path}`);
       expect(response.status, path).to.equal(path === "/x" ? 404 : 200);

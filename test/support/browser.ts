@@ -125,9 +125,10 @@ export function describeInBrowser(title: string, suite: (stage: Stage) => void):
       },
       async stop() {
         wasAway ||= people.some(({ page }) => page.url() !== "about:blank"); // somebody sees it
-        // a client that is just about to upgrade would only notice at its next ping
+        // a client that is just about to upgrade would only notice at its next ping; one whose page was left meanwhile never does
+        const deadline = Date.now() + 5000;
         const sockets = () => [...demo.io._nsps.values()].flatMap((namespace) => [...namespace.sockets.values()]);
-        await until(() => sockets().every(({ conn }) => conn.transport.name === "websocket"));
+        await until(() => Date.now() > deadline || sockets().every(({ conn }) => conn.transport.name === "websocket"));
         return demo.close();
       },
       async startAgain(options) {
