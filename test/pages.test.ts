@@ -2,10 +2,10 @@
 
 import { expect } from "chai";
 import { createHash } from "node:crypto";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, extname, join } from "node:path";
 import express from "express";
 import type * as Pages from "../backend/demo/pages";
 import { chatServer } from "../backend/server";
@@ -45,6 +45,20 @@ describe("the pages of the demo", () => {
       expect(response.status, path).to.equal(path === "/x" ? 404 : 200);
       expect(await response.text(), path).to.not.include("Cannot GET");
     }
+  });
+
+  it("have no style for what is on none of them", () => {
+    const folder = join(root, "frontend/page");
+    const read = (...endings: string[]) =>
+      readdirSync(folder)
+        .filter((name) => endings.includes(extname(name)))
+        .map((name) => readFileSync(join(folder, name), "utf8"))
+        .join("\n");
+    const selectors = read(".css").replace(/\/\*[^]*?\*\/|[^;{}]*;/g, ""); // without comments and declarations
+    const names = [...selectors.matchAll(/[.#]([a-z][a-z-]*)|="([a-z]+)"/g)].map(([, name, value]) => name ?? value!);
+    expect(names).to.include.members(["card", "life", "in-server", "lost"]);
+    const words = new Set(read(".html", ".ts").match(/[a-z][a-z-]*/g));
+    expect(names.filter((name) => !words.has(name))).to.deep.equal([]);
   });
 
   describe("tell a browser", () => {
