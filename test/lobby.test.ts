@@ -66,6 +66,19 @@ describe("the lobby", () => {
     expect(lists[0]!.first.map(({ name }) => name)).to.deep.equal([names[2], names[0], names[1]]);
   });
 
+  it("is still sorted when some of many have gone, in whatever order they came", async () => {
+    const { io, url } = await startDemo();
+    const { lists } = await openPage(url);
+    const nameOf = (item: number | string) => `/category/1/item/${item}/chat`;
+    const staying = [22, 3, 111, 30, "003", 1].map(nameOf);
+    const going = [4, 2, 1000, 23, "03", 112].map(nameOf);
+    for (let i = 0; i < staying.length; i++) [staying, going].forEach((names) => io.of(names[i]!));
+    await Promise.all(staying.map((name) => join(url, name)));
+    await until(() => lists.at(-1)?.total === staying.length);
+    const sorted = [1, "003", 3, 22, 30, 111].map(nameOf);
+    expect(lists.at(-1)!.first.map(({ name }) => name)).to.deep.equal(sorted);
+  });
+
   it("says how long an empty namespace stays", async () => {
     const { url } = await startDemo(60_000);
     const ada = await join(url, CHAT);

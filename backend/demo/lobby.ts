@@ -10,15 +10,16 @@ import type { LobbyServerEvents, NamespaceInfo } from "./events";
 
 const LISTED = 100; // namespaces that a list has at most
 const GATHER = 100; // milliseconds in which changes become one list
+const DIGITS = 9; // that a number in a name of the demo has at most
 
 /** A namespace that lives. */
 interface Entry {
   namespace: Namespace;
+  /** Its place in the list: see {@link keyOf}. */
+  key: string;
   /** When its last peer left. */
   emptySince: number;
 }
-
-const { compare } = new Intl.Collator("en", { numeric: true });
 
 /**
  * Tells everybody in `/lobby` which namespaces live on this server, as they come and go, with their number of peers.
@@ -35,8 +36,8 @@ export function lobby<Route extends string>(
 ): void {
   const pages: Namespace<Record<string, never>, LobbyServerEvents> = io.of("/lobby");
   const living = new Map<string, Entry>();
+  const sorted: Entry[] = []; // the same, always in order: to sort very many anew each time would stop the server
   const tellPages = new Set<() => void>();
-  let sorted: Entry[] | undefined; // until one comes or goes
   let gathering = false;
 
   const changed = () => {
@@ -58,8 +59,7 @@ export function lobby<Route extends string>(
       const entry = living.get(only);
       return { first: entry ? [info(entry)] : [], total: living.size };
     }
-    sorted ??= [...living.values()].sort((a, b) => compare(a.namespace.name, b.namespace.name)).slice(0, LISTED);
-    return { first: sorted.map(info), total: living.size };
+    return { first: sorted.slice(0, LISTED).map(info), total: living.size };
   };
 
   pages.on("connection", (socket) => {
@@ -83,9 +83,9 @@ export function lobby<Route extends string>(
 
   (ee as EventEmitter<RouteEvents<string>>)
     .on("namespace.created", (namespace) => {
-      const entry = { namespace, emptySince: Date.now() };
+      const entry = { namespace, key: keyOf(namespace.name), emptySince: Date.now() };
       living.set(namespace.name, entry);
-      sorted = undefined;
+      sorted.splice(placeOf(entry.key, sorted), 0, entry);
       changed();
 
       namespace.on("connection", (socket) => {
@@ -97,8 +97,25 @@ export function lobby<Route extends string>(
       });
     })
     .on("namespace.retired", ({ name }) => {
-      living.delete(name);
-      sorted = undefined;
+      if (!living.delete(name)) return; // not told of before, since another listener had failed
+      sorted.splice(placeOf(keyOf(name), sorted), 1);
       changed();
     });
+}
+
+/** What names are sorted by: item 2 comes before item 10. Each number of a name has {@link DIGITS} digits here. */
+function keyOf(name: string): string {
+  const padded = name.replace(/\d+/g, (digits) => digits.padStart(DIGITS, "0"));
+  return `${padded} ${name}`; // two names may only differ in zeros
+}
+
+/** Where a key stands in this list, or would stand. */
+function placeOf(key: string, sorted: Entry[]): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (sorted[middle]!.key < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

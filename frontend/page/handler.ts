@@ -24,7 +24,7 @@ const handlerLines: Promise<string[]> = fetch("/handler").then(
 
 /**
  * Draws the lines into `code`, as soon as they are there: the one that decided about this peer is marked, those that
- * were skipped are pale.
+ * were skipped are pale. A line that has a note loses its comment for it, or the two would not fit beside each other.
  *
  * @param part - all lines, or only the code of the `if` that asks whether the namespace exists
  */
@@ -40,8 +40,9 @@ export async function drawHandler(code: HTMLElement, result: Result, part: "all"
 
   code.replaceChildren(
     ...shown.map((i) => {
-      const text = (lines[i] ?? "").slice(indent);
-      const note = i === marked ? notes[line] : Object.entries(notes).find(([part]) => text.includes(part))?.[1];
+      const whole = (lines[i] ?? "").slice(indent);
+      const note = i === marked ? notes[line] : Object.entries(notes).find(([part]) => whole.includes(part))?.[1];
+      const text = note ? whole.replace(/ \/\/ .*/, "") : whole;
       const state = i === marked ? "marked" : isSkipped(lines, i, marked) ? "skipped" : "";
       return make(
         "span",

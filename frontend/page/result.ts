@@ -54,7 +54,7 @@ export function showRefusal(reason: string, forEver: boolean): void {
 }
 
 function show(outcome: "waiting" | "created" | "found" | "refused", heading: string, explanation: string): void {
-  result.dataset["outcome"] = outcome;
+  result.className = `card result ${outcome}`;
   title.textContent = heading;
   text.textContent = explanation;
   code.replaceChildren();

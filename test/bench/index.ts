@@ -7,6 +7,7 @@ import { Child } from "./child";
 import { cluster } from "./cluster";
 import type { Crowd, Transport } from "./clients";
 import { Figures, median } from "./figures";
+import { lobby } from "./lobby";
 import { inTurn, leave, openFiles, profileInto, SHARED, startSides, visit, type Side } from "./sides";
 import type { LinkCommands } from "./slow-link";
 
@@ -42,6 +43,7 @@ async function main(): Promise<void> {
     options: { json: { type: "string" }, "cpu-prof": { type: "string" }, "heap-prof": { type: "string" } },
   });
   if (positionals[0] === "cluster") return console.log(await cluster(progress)); // it compares nothing with native
+  if (positionals[0] === "lobby") return console.log(await lobby(progress)); // nor does this
   const { json, ...profilers } = values;
   for (const name of positionals) {
     if (!(name in parts)) throw new Error(`there is no part "${name}", only ${Object.keys(parts).join(", ")}`);

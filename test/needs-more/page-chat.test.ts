@@ -231,6 +231,11 @@ describeInBrowser("the page of a chat", (stage) => {
     const ada = await stage.person();
     const log = ada.page.getByRole("log");
     const scrollTop = () => log.evaluate((element) => (element as unknown as { scrollTop: number }).scrollTop);
+    const atTheTop = async () =>
+      ada.page.waitForFunction(
+        (element) => (element as { scrollTop?: number } | null)?.scrollTop === 0,
+        await log.elementHandle(),
+      );
 
     await join(ada, chat, "Ada");
     await sees(ada, "You created this namespace");
@@ -243,7 +248,7 @@ describeInBrowser("the page of a chat", (stage) => {
 
     await log.focus();
     await ada.page.keyboard.press("Home");
-    await ada.page.waitForFunction("document.getElementById('log').scrollTop === 0");
+    await atTheTop();
     message("one more");
     message("and another");
     await ada.page.getByRole("button", { name: "2 new messages" }).waitFor();
@@ -254,7 +259,7 @@ describeInBrowser("the page of a chat", (stage) => {
 
     await log.focus();
     await ada.page.keyboard.press("Home");
-    await ada.page.waitForFunction("document.getElementById('log').scrollTop === 0");
+    await atTheTop();
     await say(ada, "my own");
     await heard(ada, "Ada", "my own");
     expect(await scrollTop()).to.be.greaterThan(0);

@@ -23,7 +23,7 @@ const noChat = "/category/a/item/2/chat"; // no route matches it
 
 it("the lines of io-handler.ts that the page marks are there, each once", () => {
   const block = handlerBlock()!.split("\n");
-  expect(block[0]).to.equal("onConnection(io, lifetimes, (socket) => {");
+  expect(block[0]).to.match(/^onConnection\(io, .*\(socket\) => \{$/);
   expect(block.at(-1)).to.equal("});");
   for (const mark of ["no route matches", "namespacesCreated.has(ns)", "io.of(ns)"]) {
     expect(
@@ -68,7 +68,8 @@ describeInBrowser("the handshake on the page", (stage) => {
     });
 
     it(`shows the call that it makes, ${transport}`, async () => {
-      const [ada, ben] = [await stage.person(), await stage.person()];
+      const ada = await stage.person();
+      const ben = await stage.person({ bypassCSP: true }); // his page gets a script that is not the demo's
       const [adasWire, bensWire] = [recordWire(ada.page), recordWire(ben.page)];
       const start = ({ sent }: Wire) => [
         sent.find((request) => request.includes("?ns="))?.replace(/&t=.*/, ""), // `t` is the time
@@ -91,7 +92,9 @@ describeInBrowser("the handshake on the page", (stage) => {
 
   it("says first who created the namespace, and shows the server's own lines, the one that decided marked", async () => {
     const [ada, ben, eve] = [await stage.person(), await stage.person(), await stage.person()];
-    const source = readFileSync(path(__dirname, "../../backend/io-handler.ts"), "utf8").split("\n");
+    const source = readFileSync(path(__dirname, "../../backend/io-handler.ts"), "utf8")
+      .split("\n")
+      .flatMap((line) => [line, line.replace(/ \/\/ .*/, "")]);
     const texts = async (person: Person, selector: string) =>
       (await person.page.locator(selector).allInnerTexts()).join("\n");
 
@@ -116,7 +119,7 @@ describeInBrowser("the handshake on the page", (stage) => {
       expect(await inServer.innerText()).to.include("the browser did not ask for the default namespace");
       const lines = await inServer.locator(".line > :first-child").allTextContents();
       expect(lines.length).to.be.greaterThan(5);
-      for (const text of lines) expect(source).to.include(`  ${text}`);
+      for (const text of lines) expect(source).to.include(`  ${text}`); // but for a comment where the page has a note
       const summary = await person.page.locator("#handshakes summary").innerText();
       expect(summary).to.match(/^Connection 1\s+(created|found|refused), \d+ ms$/);
     }

@@ -1,8 +1,14 @@
 // Two peers in one window, in a real browser: the first creates the namespace, the second finds it.
 
 import { expect } from "chai";
-import { describeInBrowser, sees, type Person } from "../support/browser";
+import { describeInBrowser, heard, say, sees, type Person } from "../support/browser";
 import { onTheWayIn, until } from "../support/harness";
+
+/** How much wider and higher a frame's page is than the frame, and what is below its button. */
+const MEASURE = `(({ clientWidth, clientHeight, scrollWidth, scrollHeight }) => ({
+  more: [scrollWidth - clientWidth, scrollHeight - clientHeight],
+  send: clientHeight - document.querySelector("#send").getBoundingClientRect().bottom,
+}))(document.documentElement)`;
 
 describeInBrowser("two peers in one window", (stage) => {
   const frame = ({ page }: Person, name: string) => page.frameLocator(`iframe[name=${name}]`);
@@ -108,25 +114,57 @@ describeInBrowser("two peers in one window", (stage) => {
     await sees(visitor, "2 peers");
   });
 
-  it("are both at first sight in a window of 1280 x 800 and of 1100 x 800 pixels, and one below the other on a phone", async () => {
-    const visitor = await stage.person({ viewport: { width: 1280, height: 800 } });
-    await open(visitor);
-    for (const width of [1280, 1100]) {
-      await visitor.page.setViewportSize({ width, height: 800 });
-      for (const name of ["Ada", "Ben"]) {
-        for (const part of ["#result-title", "#result .marked", "#message"]) {
-          const box = await frame(visitor, name).locator(part).boundingBox();
-          const place = await visitor.page.locator(`iframe[name=${name}]`).boundingBox();
-          expect(box!.y, `${name} ${part}`).to.be.at.least(place!.y);
-          expect(box!.y + box!.height, `${name} ${part}`).to.be.at.most(Math.min(800, place!.y + place!.height));
+  for (const width of [1280, 1100]) {
+    it(`are both at first sight in a window of ${width} x 800 pixels, equally high, with their first packets`, async () => {
+      const visitor = await stage.person({ viewport: { width, height: 800 } });
+      const boxes = (part: string) =>
+        Promise.all(["Ada", "Ben"].map(async (name) => (await frame(visitor, name).locator(part).boundingBox())!));
+      const inSight = async () => {
+        for (const part of ["#result-title", "#result .marked", "#message", "#send", ".step >> nth=0"]) {
+          const [ada, ben] = await boxes(part);
+          expect(ada!.y, part).to.be.within(0, 780 - ada!.height);
+          expect(ben!.y, part).to.be.within(0, 780 - ben!.height);
+          if (part !== "#result .marked") expect([ben!.y, ben!.height], part).to.deep.equal([ada!.y, ada!.height]);
         }
+      };
+      await open(visitor);
+      await frame(visitor, "Ada").locator("#result .marked").waitFor();
+      await inSight();
+      await say({ page: frame(visitor, "Ada") }, "Hello");
+      await heard({ page: frame(visitor, "Ben") }, "Ada", "Hello");
+      await say({ page: frame(visitor, "Ben") }, "Hello Ada");
+      await heard({ page: frame(visitor, "Ada") }, "Ben", "Hello Ada");
+      for (const part of ["#send", ".sides"]) {
+        const [ada, ben] = await boxes(part);
+        expect(ben!.y, part).to.equal(ada!.y);
+        expect(ada!.y, part).to.be.below(780);
       }
-    }
+    });
+  }
 
-    await visitor.page.setViewportSize({ width: 360, height: 740 });
-    const [ada, ben] = await Promise.all(["#first", "#second"].map((id) => visitor.page.locator(id).boundingBox()));
-    expect(ben!.y).to.be.at.least(ada!.y + ada!.height);
-  });
+  for (const width of [360, 390]) {
+    it(`stand one below the other on a phone of ${width} pixels, where only the page scrolls, and nothing is cut off`, async () => {
+      const visitor = await stage.person({ viewport: { width, height: 740 } });
+      await open(visitor);
+      const [ada, ben] = await Promise.all(["#first", "#second"].map((id) => visitor.page.locator(id).boundingBox()));
+      expect(ben!.y).to.be.at.least(ada!.y + ada!.height);
+      const fits = async () => {
+        for (const name of ["Ada", "Ben"]) {
+          const { more, send } = await visitor.page.frame(name)!.evaluate<{ more: number[]; send: number }>(MEASURE);
+          expect(more, `${name}, more than there is room for`).to.deep.equal([0, 0]);
+          expect(send).to.be.at.least(0);
+          expect(await frame(visitor, name).locator("#result .handler").isVisible()).to.equal(false);
+        }
+      };
+      await fits();
+      for (const name of ["Ada", "Ben"]) await say({ page: frame(visitor, name) }, "x".repeat(100));
+      await heard({ page: frame(visitor, "Ada") }, "Ben", "x".repeat(100));
+      await fits();
+      await stage.stop();
+      for (const name of ["Ada", "Ben"]) await inFrame(visitor, name, "The connection is lost");
+      await fits();
+    });
+  }
 
   it("take the item of the address, where it is a number", async () => {
     const visitor = await stage.person();

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { expect } from "chai";
 import type { Browser, BrowserContextOptions, FrameLocator, Page } from "playwright-core";
 import { chatServer } from "../../backend/server";
-import { until } from "./harness";
+import { endPolls, until } from "./harness";
 import { chromiumOrSkip } from "./installed";
 
 /** Milliseconds that anything may take to appear. It is long, because a busy machine is slow. */
@@ -20,6 +20,7 @@ export interface Demo {
 /** The demo server, on a port of its own. */
 export async function startDemo({ comeBackWithin = 300, port = 0 } = {}): Promise<Demo> {
   const { server, io } = chatServer(comeBackWithin);
+  endPolls(io);
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   const address = server.address() as AddressInfo;
 
@@ -119,9 +120,10 @@ export function describeInBrowser(title: string, suite: (stage: Stage) => void):
       },
       async stop() {
         wasAway ||= people.some(({ page }) => page.url() !== "about:blank"); // somebody sees it
-        // a client that is just about to upgrade would only notice at its next ping
+        // a client that is just about to upgrade would only notice at its next ping; one whose page was left meanwhile never does
+        const deadline = Date.now() + 5000;
         const sockets = () => [...demo.io._nsps.values()].flatMap((namespace) => [...namespace.sockets.values()]);
-        await until(() => sockets().every(({ conn }) => conn.transport.name === "websocket"));
+        await until(() => Date.now() > deadline || sockets().every(({ conn }) => conn.transport.name === "websocket"));
         return demo.close();
       },
       async startAgain(options) {

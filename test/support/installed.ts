@@ -1,7 +1,7 @@
 // installed.ts: the programs that some tests need, where they are, and what happens where one is missing or unfit.
 
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import type { Context } from "mocha";
 import type { Browser } from "playwright-core";
 
@@ -12,6 +12,14 @@ const CHROMIUMS = ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"];
 const CHROMIUM = process.env["CHROMIUM"] ?? CHROMIUMS.find((path) => existsSync(path));
 /** Where there is none of them: playwright-core knows where these are on each system. */
 const CHANNELS = ["chrome", "msedge"];
+
+/** What each kind of machine calls the folder of its libraries. */
+const libraries = existsSync("/usr/lib") ? readdirSync("/usr/lib").map((name) => `/usr/lib/${name}`) : [];
+const miniBrowser = libraries.map((folder) => `${folder}/webkit2gtk-4.1/MiniBrowser`).find((path) => existsSync(path));
+
+export const FIREFOX = process.env["FIREFOX"] ?? "/usr/bin/firefox-esr";
+/** The browser that comes with WebKit to try it out. */
+export const WEBKIT = process.env["WEBKIT"] ?? miniBrowser ?? "/usr/lib/webkit2gtk-4.1/MiniBrowser";
 
 /** What a program prints; undefined where it is missing or fails. */
 function output(program: string, ...args: string[]): string | undefined {
@@ -37,11 +45,22 @@ function withoutPython(): string | undefined {
   return isOld ? `the python-socketio of ${PYTHON} is too old; install 5.1 or later, or set PYTHON` : undefined;
 }
 
+function withoutFirefox(): string | undefined {
+  return existsSync(FIREFOX) ? undefined : `there is no Firefox at ${FIREFOX}; set FIREFOX to the path of one`;
+}
+
+function withoutWebKit(): string | undefined {
+  const isThere = existsSync(WEBKIT) && output("WebKitWebDriver", "--help") !== undefined;
+  if (isThere && output("Xvfb", "-help") !== undefined) return undefined;
+  return "WebKit's MiniBrowser, WebKitWebDriver or Xvfb is missing; install webkit2gtk-driver and xvfb";
+}
+
 /** How to find out what is wrong with a program; undefined where it is there and fit. */
-const programs = { Redis: withoutRedis, Python: withoutPython };
+const programs = { Redis: withoutRedis, Python: withoutPython, Firefox: withoutFirefox, WebKit: withoutWebKit };
 
 export type Program = keyof typeof programs;
-export const allPrograms = Object.keys(programs) as Program[];
+/** Those that `npm test` needs, beside Chromium. */
+export const everydayPrograms: Program[] = ["Redis", "Python"];
 const known = new Map<Program, string | undefined>();
 
 /** Says what is wrong where a program is missing or unfit. */

@@ -1,10 +1,10 @@
 // plan.ts: what `npm test` says before it starts.
 
-import { allPrograms, lacks, openChromium } from "./installed";
+import { everydayPrograms, lacks, openChromium } from "./installed";
 
 console.log("All tests, and a check of types and formatting: a minute and a half on two cores.");
 console.log("What needs no more than `npm install` takes half a minute: npm run test:quick");
-for (const program of allPrograms) tell(program, lacks(program));
+for (const program of everydayPrograms) tell(program, lacks(program));
 void openChromium().then(
   (browser) => browser.close(),
   ({ message }: Error) => tell("Chromium", message),

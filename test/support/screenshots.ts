@@ -25,6 +25,7 @@ async function take(browser: Browser, colorScheme: "light" | "dark"): Promise<vo
   await page.goto("/two-peers?item=2");
   await ben.getByText("Ben found this namespace").waitFor();
   await page.getByText("2 peers").waitFor();
+  for (const peer of [ada, ben]) await peer.locator("#result .marked").waitFor();
   await say({ page: ada }, "I came first: the server created it for me.");
   await heard({ page: ben }, "Ada", "I came first: the server created it for me.");
   await say({ page: ben }, "For me it was there already.");
