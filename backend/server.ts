@@ -31,9 +31,8 @@ const routes = {
 export function chatServer(comeBackWithin = COME_BACK_WITHIN, cluster?: Cluster<Presence>) {
   const app = express();
   const server = createServer(app);
-  const io = new Server(server, {
-    connectionStateRecovery: cluster ? undefined : { maxDisconnectionDuration: comeBackWithin },
-  });
+  const recovery = { connectionStateRecovery: { maxDisconnectionDuration: comeBackWithin } };
+  const io = new Server(server, cluster ? {} : recovery); // the adapter of a cluster recovers nobody
 
   // we attach our handler, which tells of each peer that joins
   const ee = ioHandler(io, { routes, retireAfter: comeBackWithin });

@@ -43,7 +43,7 @@ interface Peer {
   /** It came without `?ns=`. */
   direct: boolean;
   /** The namespace that refuses it, if any. */
-  auth: { refuse?: string };
+  auth: { refuse?: string | undefined };
   socket: Socket;
   own?: Socket | undefined;
   app?: Socket | undefined;

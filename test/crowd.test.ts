@@ -17,7 +17,7 @@ describe("a crowd", () => {
 
     for (let i = 0; i < 300; i++) {
       const name = names[i % 60]!;
-      const socket = open(url, name, { transports: kinds[Math.floor(i / 60) % 3], timeout: 60_000 });
+      const socket = open(url, name, { transports: kinds[Math.floor(i / 60) % 3]!, timeout: 60_000 });
       const heard: string[] = [];
       socket.on("connect_error", (err) => errors.push(err.message));
       socket.on("said", (text: string) => heard.push(text));

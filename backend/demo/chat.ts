@@ -89,7 +89,7 @@ export async function chat(
 }
 
 /** Whether this peer's arrival created its namespace, which is told once, and whose did. */
-function takeCreation(socket: ChatSocket): { created: boolean; creator?: string } {
+function takeCreation(socket: ChatSocket): { created: boolean; creator: string | undefined } {
   const creation = creations.get(socket.nsp);
   const created = creation !== undefined && creation.conn === socket.conn;
   if (created) delete creation.conn;

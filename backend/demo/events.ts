@@ -29,7 +29,7 @@ export interface Topic extends Presence {
   /** Whether its arrival created the namespace on its server. On a cluster, other nodes may have it already. */
   created: boolean;
   /** The name of the peer whose arrival did; none where the application itself made the namespace. */
-  creator?: string;
+  creator?: string | undefined;
 }
 
 /** From a chat to its peers. On a cluster, those who are here are those of all nodes. */

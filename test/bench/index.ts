@@ -105,7 +105,7 @@ async function roundTrips(): Promise<void> {
     progress(`round trips, round ${round + 1} of ${ROUNDS}`);
     for (const transport of ["websocket", "polling"] as const) {
       await inTurn(sides, round, async (side) => {
-        const times = await visit(side, { transport, into: "own", count: 10, atOnce: 10, port: ports.get(side) });
+        const times = await visit(side, { transport, into: "own", count: 10, atOnce: 10, port: ports.get(side)! });
         figures.add(names[transport], side.kind, median(times) / roundTrip);
         await leave(side);
       });

@@ -70,10 +70,10 @@ export function warnings(): string[] {
 
 /** What {@link startServer} can be told. */
 export interface StartOptions<R extends Routes> extends IoHandlerOptions<R> {
-  io?: Partial<ServerOptions>;
+  io?: { [option in keyof ServerOptions]?: ServerOptions[option] | undefined };
   port?: number;
   /** Called before `ioHandler`, as an application would add its middlewares. */
-  before?: (io: Server) => void;
+  before?: ((io: Server) => unknown) | undefined;
 }
 
 /** Starts a server with the handler on a free port of the loopback. */
@@ -84,7 +84,7 @@ export async function startServer<R extends Routes = typeof routes>({
   ...handler
 }: StartOptions<R> = {}) {
   const http = createServer();
-  const io = new Server(http, ioOptions);
+  const io = new Server(http, ioOptions as Partial<ServerOptions>);
   endPolls(io);
   before?.(io);
   const ee = ioHandler(io, handler);
