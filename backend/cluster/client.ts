@@ -5,7 +5,7 @@ import { Cluster, Command, Redis, type Callback } from "ioredis";
 import { plain, within } from "./plain";
 
 const ANSWER_WITHIN = 3000; // milliseconds that Redis gets for an answer
-const REFRESH_EVERY = 100; // milliseconds at least from one question for the slots to the next
+const REFRESH_EVERY = 200; // milliseconds at least from one question for the slots to the next
 const SLOTS = 16_384; // of a Redis Cluster: each channel is in one of them, and each slot has a master
 
 const options = {
@@ -43,7 +43,7 @@ export async function connect(url: URL): Promise<Client> {
       redis.disconnect();
     }
     for (const master of mastersOf(client)) await within(ANSWER_WITHIN, prove(client, master));
-    redis.options.retryStrategy = (attempt) => (attempt > 3 ? 1000 : 50); // milliseconds, from now on
+    redis.options.retryStrategy = () => 250; // milliseconds to the next attempt, from now on
     return client;
   } catch (err) {
     redis.disconnect();

@@ -83,8 +83,8 @@ describe("a Redis Cluster of three masters", function () {
     await allIsWell();
   });
 
-  it("slots move while namespaces come and go", async () => {
-    const { nodes, allIsWell } = await pairs(redis, 12);
+  it("slots move while namespaces come and go, and everybody speaks: nobody is deaf then, or hears a word twice", async () => {
+    const { nodes, crossing, allIsWell } = await pairs(redis, 24);
     const [a, b] = redis.servers as [RedisServer, RedisServer];
     const churned = namesFrom(100_000, 30);
     let going = true;
@@ -95,10 +95,14 @@ describe("a Redis Cluster of three masters", function () {
         socket.disconnect();
       }
     });
+    const speak = async () => {
+      while (going) await crossing(undefined, 50);
+    };
+    const busy = [...comeAndGo, speak()];
     await redis.move(FEW, a, b);
     await redis.move(FEW, b, a);
     going = false;
-    await Promise.all(comeAndGo);
+    await Promise.all(busy);
     await allIsWell();
   });
 
