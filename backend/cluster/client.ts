@@ -42,7 +42,7 @@ export async function connect(url: URL): Promise<Client> {
       await within(ANSWER_WITHIN, client.connect());
       redis.disconnect();
     }
-    for (const master of mastersOf(client)) await within(ANSWER_WITHIN, prove(client, master));
+    for (const master of mastersOf(client)) await prove(client, master);
     redis.options.retryStrategy = () => 250; // milliseconds to the next attempt, from now on
     return client;
   } catch (err) {
@@ -78,18 +78,13 @@ export async function countOf(client: Client, channel: string): Promise<number> 
 }
 
 async function prove(client: Client, master: string): Promise<void> {
-  if (master.startsWith("?")) {
-    throw new Error("some slots of the Redis Cluster have no master, or one that does not tell its host");
-  }
+  const unknown = "some slots of the Redis Cluster have no master, or one that does not tell its host";
+  if (master.startsWith("?")) throw new Error(unknown);
   const channel = channelAt(client, master);
-  try {
-    await client.ssubscribe(channel);
-    await client.spublish(channel, "");
-    await countOf(client, channel);
-    await client.sunsubscribe(channel);
-  } catch (err) {
+  const commands = [client.ssubscribe(channel), client.spublish(channel, ""), countOf(client, channel)];
+  await within(ANSWER_WITHIN, Promise.all([...commands, client.sunsubscribe(channel)])).catch((err) => {
     throw master ? new Error(`its master ${master}: ${plain(err)}`) : err;
-  }
+  });
 }
 
 /** Where a master is down, ioredis 6.0 asks for the slots again as soon as it is answered, and takes a whole processor. */

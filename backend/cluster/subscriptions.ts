@@ -10,8 +10,9 @@ export type Listener = (message: Buffer, channel: Buffer) => void;
 export class Subscriptions {
   /** What this node is to hear. A change is told to Redis with {@link update}. */
   readonly wanted = new Map<string, Listener>();
+  /** What Redis has confirmed, each with the master that it belonged to. */
+  readonly confirmed = new Map<string, string>();
   private readonly told = new Set<string>(); // what ioredis knows
-  private readonly confirmed = new Map<string, string>(); // by Redis, each with the master that it belonged to
   private readonly updates = new Map<string, Promise<void>>(); // on their way
 
   /** @param onFailed - called with the reason where Redis has not done what it was told */
@@ -26,11 +27,6 @@ export class Subscriptions {
         console.error(`The application failed on a message of another node: ${err}`); // it would end the process
       }
     });
-  }
-
-  /** Whether Redis has confirmed a channel. */
-  has(channel: string): boolean {
-    return this.confirmed.has(channel);
   }
 
   /** Whether Redis has confirmed it at the master that the channel has now, or will say so. */
@@ -58,7 +54,7 @@ export class Subscriptions {
     const channels = [...new Set([...this.wanted.keys(), ...this.told])].filter(isConcerned);
     for (const channel of channels) this.update(channel);
     await Promise.all(channels.map((channel) => this.updates.get(channel)));
-    return channels.every((channel) => this.wanted.has(channel) === this.has(channel));
+    return channels.every((channel) => this.wanted.has(channel) === this.confirmed.has(channel));
   }
 
   private async tell(channel: string): Promise<void> {
