@@ -5,7 +5,8 @@ import { Cluster, Command, Redis, type Callback } from "ioredis";
 import { plain, within } from "./plain";
 
 const ANSWER_WITHIN = 3000; // milliseconds that Redis gets for an answer
-const REFRESH_EVERY = 200; // milliseconds at least from one question for the slots to the next
+const REFRESH_EVERY = 100; // milliseconds at least from one question for the slots to the next, and more where
+const REFRESH_LATER = 500; // a master is down
 const SLOTS = 16_384; // of a Redis Cluster: each channel is in one of them, and each slot has a master
 
 const options = {
@@ -89,7 +90,7 @@ async function prove(client: Client, master: string): Promise<void> {
 
 /** Where a master is down, ioredis 6.0 asks for the slots again as soon as it is answered, and takes a whole processor. */
 class PatientCluster extends Cluster {
-  private asked = -Infinity;
+  private due = 0; // when it may ask again
   private next: NodeJS.Timeout | undefined;
   private readonly waiting: Callback<void>[] = [];
 
@@ -106,18 +107,15 @@ class PatientCluster extends Cluster {
       maxRedirections: 3,
       dnsLookup: (host, found) => found(null, host), // a certificate of TLS is for the name
     });
-    this.on("error", () => {}); // the one that matters comes as "nodeError"
+    this.on("error", () => (this.due = Date.now() + REFRESH_LATER)); // a master cannot be reached
   }
 
   override refreshSlotsCache(callback: Callback<void> = () => {}): void {
     this.waiting.push(callback);
-    this.next ??= setTimeout(
-      () => {
-        this.next = undefined;
-        this.asked = Date.now();
-        super.refreshSlotsCache((err) => this.waiting.splice(0).forEach((callback) => callback(err)));
-      },
-      this.asked + REFRESH_EVERY - Date.now(),
-    );
+    this.next ??= setTimeout(() => {
+      this.next = undefined;
+      this.due = Math.max(this.due, Date.now() + REFRESH_EVERY);
+      super.refreshSlotsCache((err) => this.waiting.splice(0).forEach((callback) => callback(err)));
+    }, this.due - Date.now());
   }
 }
