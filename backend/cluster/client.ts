@@ -43,7 +43,11 @@ export async function connect(url: URL): Promise<Client> {
       await within(ANSWER_WITHIN, client.connect());
       redis.disconnect();
     }
-    for (const master of mastersOf(client)) await prove(client, master);
+    const masters = mastersOf(client);
+    if ([...masters].some((master) => master.startsWith("?"))) {
+      throw new Error("some slots of the Redis Cluster have no master, or one that does not tell its host");
+    }
+    for (const master of masters) await prove(client, master);
     redis.options.retryStrategy = () => 250; // milliseconds to the next attempt, from now on
     return client;
   } catch (err) {
@@ -67,7 +71,10 @@ export function masterOf(client: Client, channel: string): string {
 
 /** A channel that nobody uses, of the kind that will be used, of one of the masters. */
 export function channelAt(client: Client, master: string): string {
-  for (let i = 0; ; i++) if (masterOf(client, `socket.io#/#${i}#`) === master) return `socket.io#/#${i}#`;
+  const name = (i: number) => `socket.io#/#${i}#`;
+  let i = 0;
+  while (masterOf(client, name(i)) !== master && i < 20 * SLOTS) i++; // it may have lost its last slot meanwhile
+  return name(i);
 }
 
 /** How many nodes are subscribed to a channel, as its master says. */
@@ -79,8 +86,6 @@ export async function countOf(client: Client, channel: string): Promise<number> 
 }
 
 async function prove(client: Client, master: string): Promise<void> {
-  const unknown = "some slots of the Redis Cluster have no master, or one that does not tell its host";
-  if (master.startsWith("?")) throw new Error(unknown);
   const channel = channelAt(client, master);
   const commands = [client.ssubscribe(channel), client.spublish(channel, ""), countOf(client, channel)];
   await within(ANSWER_WITHIN, Promise.all([...commands, client.sunsubscribe(channel)])).catch((err) => {

@@ -27,7 +27,7 @@ export class Masters {
       .on("close", () => mastersOf(client).forEach((master) => this.onLost(master)))
       .on("-node", (_redis, master?: string) => master && this.onLost(master)) // its connection for subscriptions
       .on("ready", () => this.check())
-      .on("subscribersReady", () => this.lost.forEach((master) => void this.ask(master)));
+      .on("subscribersReady", () => mastersOf(client).forEach((master) => this.lost.has(master) && this.ask(master)));
   }
 
   /** Whether the master of a channel is lost: then nothing is sent, for it could arrive late. */
@@ -58,9 +58,10 @@ export class Masters {
   /** Asks a master for a sign of life: where there is none in 3 s, ioredis ends the connection. */
   private async ask(master: string): Promise<void> {
     const { client, asked, lost } = this;
-    if (asked.has(master) || !mastersOf(client).has(master)) return;
+    if (asked.has(master)) return;
     asked.add(master);
-    const answered = await client.sunsubscribe(channelAt(client, master)).then(() => true, isRefusal);
+    const question = async () => client.sunsubscribe(channelAt(client, master));
+    const answered = await question().then(() => true, isRefusal);
     if (answered && lost.has(master)) {
       const isBack = await this.subscriptions.renew((channel) => masterOf(client, channel) === master);
       if (isBack && lost.delete(master)) console.log(`${this.nameOf(master)} is back.`);
@@ -72,6 +73,7 @@ export class Masters {
     if (this.lost.has(master) || !mastersOf(this.client).has(master)) return;
     this.lost.add(master);
     const reason = plain(this.reasons.get(master) ?? new Error("the connection was closed"));
+    this.reasons.delete(master);
     const meanwhile = "each node is on its own in the namespaces that it carries";
     console.error(`${this.nameOf(master)} is lost: ${reason}. Until it is back or replaced, ${meanwhile}.`);
   }
