@@ -63,15 +63,24 @@ export class Channels {
     if (pending.length > 0) await Promise.all(pending); // otherwise it is on its way before this function returns
     if (this.masters.isLost(channel)) return 0;
     const here = this.subscriptions.confirmed.has(channel) ? 1 : 0;
-    const received = this.client.spublish(channel, message).catch((err) => this.onFailed(err) ?? here);
-    return Number(await received) - here;
+    try {
+      return Number(await this.client.spublish(channel, message)) - here;
+    } catch (err) {
+      this.onFailed(err as Error);
+      return 0;
+    }
   }
 
   /** Here the adapter asks how many nodes have a namespace. A node that would not hear answers has itself alone. */
   async sendCommand([, , channel]: ["PUBSUB", "SHARDNUMSUB", string]): Promise<[string, number]> {
     await this.settled(channel);
     if (this.masters.isLost(channel) || !this.subscriptions.confirmed.has(channel)) return [channel, 1];
-    return [channel, await countOf(this.client, channel).catch((err) => this.onFailed(err) ?? 1)];
+    try {
+      return [channel, await countOf(this.client, channel)];
+    } catch (err) {
+      this.onFailed(err as Error);
+      return [channel, 1];
+    }
   }
 
   /** Leaves Redis, when it has what was published, after a quarter of a second at the latest. */

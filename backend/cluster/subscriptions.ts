@@ -62,10 +62,14 @@ export class Subscriptions {
     const master = masterOf(client, channel);
     confirmed.delete(channel);
     // ioredis keeps a channel as often as it is told to. Redis reads both commands in one go: nothing is lost in between.
-    const left = told.has(channel) && client.sunsubscribe(channel);
-    told.add(channel);
-    if (!this.wanted.has(channel)) return void (await left, told.delete(channel));
-    await Promise.all([left, client.ssubscribe(channel)]);
-    confirmed.set(channel, master);
+    const left = told.has(channel) ? client.sunsubscribe(channel) : undefined;
+    if (this.wanted.has(channel)) {
+      told.add(channel);
+      await Promise.all([left, client.ssubscribe(channel)]);
+      confirmed.set(channel, master);
+    } else {
+      await left;
+      told.delete(channel);
+    }
   }
 }

@@ -30,11 +30,13 @@ export class RedisServer {
   /** Starts it, again after a `stop`, on the same port. */
   async start(): Promise<void> {
     const args = ["--port", String(this.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
-    const child = spawn("redis-server", [...args, ...this.options], { stdio: "ignore" });
+    const child = spawn("redis-server", [...args, ...this.options], { stdio: ["ignore", "pipe", "ignore"] });
     this.process = child;
+    let said = "";
+    child.stdout.on("data", (text) => (said = `${said}${text}`.slice(-500)));
     for (const deadline = Date.now() + 30_000; ; await pause(10)) {
       if (await answers(this.port)) return;
-      if (child.exitCode !== null || Date.now() > deadline) throw new Error("redis-server has not started");
+      if (child.exitCode !== null || Date.now() > deadline) throw new Error(`redis-server has not started: ${said}`);
     }
   }
 
