@@ -1,149 +1,84 @@
-// masters.ts: the servers that have the channels, and a link to each. One Redis has them all; the masters of a Redis
-// Cluster share them. node-redis' own cluster client knows them too, but where slots move while namespaces come and go,
-// it stays subscribed to some channels at the master that they have left.
+// masters.ts: which masters are lost, as the log tells it; one Redis is a master too. ioredis connects again by itself. It
+// does not notice that a master is frozen, and does not know when all channels are there again.
 
-import { EVERY, Link } from "./link";
-import { logOf, plain, within } from "./plain";
-import { ASK_WITHIN, channelAt, mastersOf, slotOf } from "./slots";
-import type { ErrorReply } from "redis";
-import type { Listener } from "./subscriptions";
+import { Cluster } from "ioredis";
+import { channelAt, masterOf, mastersOf, type Client } from "./client";
+import { isRefusal, plain } from "./plain";
+import type { Subscriptions } from "./subscriptions";
 
-/** Links to one Redis, or to all masters of a Redis Cluster. */
+const EVERY = 1000; // milliseconds from one question to a master to the next
+
+/** The masters of a Redis Cluster, or one Redis. */
 export class Masters {
-  private readonly listeners = new Map<string, Listener>();
-  private readonly links = new Map<string, Link>(); // by `host:port`; by "" where one Redis has all channels
-  private masters: string[] = []; // of the slots: `host:port`; none where one Redis has all channels
-  private following: Promise<void> | undefined;
-  private next: Promise<void> | undefined;
-  private informed: Link | undefined; // it has reported a change
-  private turn = 0;
-  private clock: NodeJS.Timeout | undefined;
-  private closed = false;
+  private readonly lost = new Set<string>();
+  private readonly asked = new Set<string>(); // those whose answer is to come
+  private readonly reasons = new Map<string, Error>();
+  private readonly clock = setInterval(() => this.check(), EVERY);
 
-  /**
-   * @param url - the address of a Redis server, or of any node of a Redis Cluster
-   * @param name - of that server in messages
-   * @param onRefused - called with what Redis has answered to a subscription in place of taking it
-   */
+  /** @param name - of the server in messages */
   constructor(
-    private readonly url: URL,
+    private readonly client: Client,
     private readonly name: string,
-    private readonly onRefused: (err: ErrorReply) => void,
-  ) {}
-
-  /** Connects, and proves that this node may do what it will have to, on each master; rejects if not. */
-  async start(): Promise<void> {
-    const seed = this.link();
-    this.links.set("", seed);
-    await seed.start();
-    if ((await within(ASK_WITHIN, seed.client.hello())).mode === "cluster") {
-      this.masters = await mastersOf(seed, []);
-      if (this.masters.includes("")) throw new Error("it is a Redis Cluster, and some of its slots have no master");
-      this.links.delete("");
-      await seed.close();
-      for (const address of new Set(this.masters)) this.links.set(address, this.link(address));
-    }
-    await Promise.all([...this.links].map(([address, link]) => this.prove(address, link)));
-    for (const link of this.links.values()) link.stay();
-    this.clock = setInterval(() => void this.follow(), EVERY).unref();
+    private readonly subscriptions: Subscriptions,
+  ) {
+    client
+      .on("error", (err: Error) => this.reasons.set("", err))
+      .on("nodeError", (err: Error, master: string) => this.reasons.set(master, err))
+      .on("close", () => mastersOf(client).forEach((master) => this.onLost(master)))
+      .on("-node", (_redis, master?: string) => master && this.onLost(master)) // its connection for subscriptions
+      .on("ready", () => this.check())
+      .on("subscribersReady", () => mastersOf(client).forEach((master) => this.lost.has(master) && this.ask(master)));
   }
 
-  /** The link to the server that has a channel. */
-  of(channel: string): Link {
-    return this.links.get(this.masters[slotOf(channel)] ?? "")!;
+  /** Whether the master of a channel is lost: then nothing is sent, for it could arrive late. */
+  isLost(channel: string): boolean {
+    return this.client.status !== "ready" || (this.lost.size > 0 && this.lost.has(masterOf(this.client, channel)));
   }
 
-  subscribe(channel: string, listener: Listener): void {
-    this.listeners.set(channel, listener);
-    this.of(channel).subscriptions.add(channel, listener);
-  }
-
-  unsubscribe(channel: string): void {
-    this.listeners.delete(channel);
-    this.of(channel).subscriptions.remove(channel);
-  }
-
-  /** The subscriptions that are on their way, of channels that begin like this. */
-  pending(channel: string): Promise<void>[] {
-    return [...this.links.values()].flatMap(({ subscriptions }) => subscriptions.pending(channel));
-  }
-
-  /** Asks a master who has which slot, `informed` if it can, and moves the channels after them; not twice at a time. */
-  follow(informed?: Link): Promise<void> {
-    if (this.masters.length === 0) return Promise.resolve(); // one Redis has all
-    this.informed = informed ?? this.informed;
-    this.next ??= Promise.resolve(this.following)
-      .then(() => {
-        this.following = this.next;
-        this.next = undefined;
-        return this.move();
-      })
-      .catch(() => {}); // another one is asked soon
-    return this.next;
-  }
-
-  /** Closes all links, when Redis has what was published, after a quarter of a second at the latest. */
-  async close(): Promise<void> {
-    this.closed = true;
+  /** From now on nothing is watched. */
+  stop(): void {
     clearInterval(this.clock);
-    const last = Promise.all(this.pending("")).then(() => {});
-    await Promise.all([...this.links.values()].map((link) => link.close(last)));
+    this.client.removeAllListeners("close").removeAllListeners("-node");
   }
 
-  private async prove(address: string, link: Link): Promise<void> {
-    try {
-      if (address) await link.start();
-      await link.prove(channelAt(address, this.masters));
-    } catch (err) {
-      throw address ? new Error(`its master ${address}: ${plain(err)}`) : err;
+  private check(): void {
+    const { client, lost, subscriptions } = this;
+    if (client instanceof Cluster) client.refreshSlotsCache();
+    const masters = mastersOf(client);
+    for (const master of masters) void this.ask(master);
+    for (const master of lost) {
+      if (!masters.has(master) && lost.delete(master)) console.log(`${this.nameOf(master)} is replaced.`);
     }
+    // once a minute, each channel of a Redis Cluster has its turn, in case ioredis has lost it where a slot moved
+    const inTurn = client instanceof Cluster ? EVERY / 60_000 : 0;
+    const isDue = (channel: string) => !subscriptions.isSettled(channel) || Math.random() < inTurn;
+    void subscriptions.renew((channel) => !this.isLost(channel) && isDue(channel));
   }
 
-  /** A link to the server of the URL, or to a master of its cluster. */
-  private link(address?: string): Link {
-    const url = new URL(this.url);
-    if (address) [url.hostname, url.port] = /^(.*):(\d+)$/.exec(address)!.slice(1) as [string, string];
-    const link: Link = new Link(url, {
-      ...logOf(this.name, address),
-      onRefused: this.onRefused,
-      onMoved: () => void this.follow(link),
-    });
-    return link;
+  /** Asks a master for a sign of life: where there is none in 3 s, ioredis ends the connection. */
+  private async ask(master: string): Promise<void> {
+    const { client, asked, lost } = this;
+    if (asked.has(master)) return;
+    asked.add(master);
+    const question = async () => client.sunsubscribe(channelAt(client, master));
+    const answered = await question().then(() => true, isRefusal);
+    if (answered && lost.has(master)) {
+      const isBack = await this.subscriptions.renew((channel) => masterOf(client, channel) === master);
+      if (isBack && lost.delete(master)) console.log(`${this.nameOf(master)} is back.`);
+    }
+    asked.delete(master);
   }
 
-  /** All masters are lost: the address that this node was given may still lead to the cluster. */
-  private askAnew(before: string[]): Promise<string[]> {
-    const seed = this.link();
-    const asked = seed.start().then(() => mastersOf(seed, before));
-    return asked.finally(() => seed.close());
+  private onLost(master: string): void {
+    if (this.lost.has(master) || !mastersOf(this.client).has(master)) return;
+    this.lost.add(master);
+    const reason = plain(this.reasons.get(master) ?? new Error("the connection was closed"));
+    this.reasons.delete(master);
+    const meanwhile = "each node is on its own in the namespaces that it carries";
+    console.error(`${this.nameOf(master)} is lost: ${reason}. Until it is back or replaced, ${meanwhile}.`);
   }
 
-  private async move(): Promise<void> {
-    const { links, masters: before } = this;
-    const ready = [...links.values()].filter(({ client }) => client.isReady);
-    const link = this.informed?.client.isReady ? this.informed : ready[this.turn++ % ready.length];
-    this.informed = undefined;
-    const masters = link ? await mastersOf(link, before) : await this.askAnew(before);
-    if (this.closed || masters.every((address, slot) => address === before[slot])) return;
-
-    this.masters = masters;
-    const addresses = new Set(masters);
-    for (const address of addresses) {
-      if (links.has(address)) continue;
-      links.set(address, this.link(address));
-      links.get(address)!.stay();
-    }
-    for (const [channel, listener] of this.listeners) {
-      const slot = slotOf(channel);
-      if (before[slot] === masters[slot]) continue;
-      links.get(before[slot]!)!.subscriptions.remove(channel);
-      links.get(masters[slot]!)!.subscriptions.add(channel, listener);
-    }
-    for (const [address, left] of links) {
-      if (addresses.has(address)) continue;
-      links.delete(address);
-      if (left.isLost) console.log(`The master ${address} of ${this.name} is replaced.`);
-      void left.close();
-    }
+  private nameOf(master: string): string {
+    return master ? `The master ${master} of ${this.name}` : this.name;
   }
 }

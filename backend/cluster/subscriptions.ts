@@ -1,105 +1,75 @@
-// subscriptions.ts: the channels of one connection. node-redis forgets those that were on their way when Redis was lost,
-// and loses count where Redis itself ends one because its slot moves.
+// subscriptions.ts: which channels this node is to hear. ioredis remembers them too, and subscribes again by itself where a
+// slot moves; but it does not say how that went, and it forgets what was on its way when Redis was lost.
 
-import { ErrorReply } from "redis";
-import type { Link } from "./link";
+import { masterOf, type Client } from "./client";
 
 /** What is called with each message of a channel. */
 export type Listener = (message: Buffer, channel: Buffer) => void;
 
-/** What one connection is to be subscribed to, and what it is. */
+/** The channels of a node. */
 export class Subscriptions {
-  private readonly wanted = new Map<string, Listener>();
-  private readonly subscribed = new Set<string>(); // node-redis' own list is not exact, see `adjust`
-  private readonly refused = new Set<string>();
-  private readonly updates = new Map<string, Promise<void>>();
+  /** What this node is to hear. A change is told to Redis with {@link update}. */
+  readonly wanted = new Map<string, Listener>();
+  /** What Redis has confirmed, each with the master that it belonged to. */
+  readonly confirmed = new Map<string, string>();
+  private readonly told = new Set<string>(); // what ioredis knows
+  private readonly updates = new Map<string, Promise<void>>(); // on their way
 
-  /**
-   * @param onRefused - called when Redis has refused a subscription, which is tried again with {@link retry}
-   * @param onMoved - called when some channels belong to another server of the Redis Cluster now
-   */
+  /** @param onFailed - called with the reason where Redis has not done what it was told */
   constructor(
-    private readonly client: Link["client"],
-    private readonly onRefused: (err: ErrorReply) => void,
-    private readonly onMoved: () => void,
+    private readonly client: Client,
+    private readonly onFailed: (err: Error) => void,
   ) {
-    client.on("sharded-channel-moved", (channel: string) => {
-      this.subscribed.delete(channel);
-      if (this.wanted.has(channel)) this.refused.add(channel);
-      onMoved();
+    client.on("smessageBuffer", (channel: Buffer, message: Buffer) => {
+      try {
+        this.wanted.get(String(channel))?.(message, channel);
+      } catch (err) {
+        console.error(`The application failed on a message of another node: ${err}`); // it would end the process
+      }
     });
   }
 
-  add(channel: string, listener: Listener): void {
-    this.wanted.set(channel, listener);
-    this.update(channel);
-  }
-
-  remove(channel: string): void {
-    this.wanted.delete(channel);
-    this.refused.delete(channel);
-    this.update(channel);
-  }
-
-  has(channel: string): boolean {
-    return this.subscribed.has(channel);
+  /** Whether Redis has confirmed it at the master that the channel has now, or will say so. */
+  isSettled(channel: string): boolean {
+    return this.updates.has(channel) || this.confirmed.get(channel) === masterOf(this.client, channel);
   }
 
   /** The subscriptions on their way, of channels that begin like this. Each ends when Redis has answered, or is lost. */
   pending(channel: string): Promise<void>[] {
-    const names = [...this.updates.keys()].filter((name) => name.startsWith(channel) && this.wanted.has(name));
-    return names.map((name) => this.updates.get(name)!);
+    const isPending = ([name]: [string, Promise<void>]) => name.startsWith(channel) && this.wanted.has(name);
+    return [...this.updates].filter(isPending).map(([, update]) => update);
   }
 
-  /** Whether Redis has refused some. */
-  get areRefused(): boolean {
-    return this.refused.size > 0;
-  }
-
-  /** Tries again what Redis has refused; resolves when it has answered. */
-  async retry(): Promise<void> {
-    const refused = [...this.refused];
-    this.refused.clear();
-    await this.subscribeTo(refused);
-  }
-
-  /** Subscribes to all that is wanted, on a new connection; resolves when Redis has answered, or is lost. */
-  async restore(): Promise<void> {
-    this.subscribed.clear();
-    this.refused.clear();
-    await this.subscribeTo(this.wanted.keys());
-  }
-
-  private async subscribeTo(channels: Iterable<string>): Promise<void> {
-    for (const channel of channels) this.update(channel);
-    await Promise.all(this.updates.values());
-  }
-
-  private update(channel: string): void {
-    // one at a time: node-redis forgets who listens where a subscription comes soon after its unsubscription
-    const update: Promise<void> = Promise.resolve(this.updates.get(channel))
-      .then(() => this.adjust(channel))
-      .catch((err) => this.onFailed(channel, err))
+  /** Tells Redis whether a channel is wanted: one command at a time. */
+  update(channel: string): void {
+    const update = Promise.resolve(this.updates.get(channel))
+      .then(() => this.tell(channel))
+      .catch(this.onFailed)
       .finally(() => this.updates.get(channel) === update && this.updates.delete(channel));
     this.updates.set(channel, update);
   }
 
-  /** Subscribes or unsubscribes, as is wanted. */
-  private async adjust(channel: string): Promise<void> {
-    const { client, wanted, subscribed } = this;
-    if (!client.isReady || wanted.has(channel) === subscribed.has(channel)) return;
-    subscribed.delete(channel);
-    // also where Redis has ended the subscription itself: node-redis takes that for the answer to the command on its way
-    if (client.getPubSubListeners("SHARDED").has(channel)) await client.sUnsubscribe(channel);
-    if (!wanted.has(channel)) return;
-    await client.sSubscribe(channel, (message, from) => wanted.get(channel)?.(message, from), true);
-    subscribed.add(channel);
+  /** Does so again for all of these channels; resolves with whether Redis has confirmed every one. */
+  async renew(isConcerned: (channel: string) => boolean): Promise<boolean> {
+    const channels = [...new Set([...this.wanted.keys(), ...this.told])].filter(isConcerned);
+    for (const channel of channels) this.update(channel);
+    await Promise.all(channels.map((channel) => this.updates.get(channel)));
+    return channels.every((channel) => this.wanted.has(channel) === this.confirmed.has(channel));
   }
 
-  private onFailed(channel: string, err: unknown): void {
-    if (!(err instanceof ErrorReply) || !this.wanted.has(channel)) return; // without a connection, `restore` does it again
-    this.refused.add(channel);
-    if (err.message.startsWith("MOVED")) this.onMoved();
-    else this.onRefused(err);
+  private async tell(channel: string): Promise<void> {
+    const { client, told, confirmed } = this;
+    const master = masterOf(client, channel);
+    confirmed.delete(channel);
+    // ioredis keeps a channel as often as it is told to. Redis reads both commands in one go: nothing is lost in between.
+    const left = told.has(channel) ? client.sunsubscribe(channel) : undefined;
+    if (this.wanted.has(channel)) {
+      told.add(channel);
+      await Promise.all([left, client.ssubscribe(channel)]);
+      confirmed.set(channel, master);
+    } else {
+      await left;
+      told.delete(channel);
+    }
   }
 }

@@ -35,8 +35,13 @@ export function listen(server: HttpServer, io: Server, cluster?: Pick<Cluster, "
   const { PORT: port = "3000" } = process.env;
   const host = process.env["HOST"] || "localhost"; // also where it is empty, which to Node.js means every interface
 
+  const fails = (sentence: string) => {
+    fail(sentence);
+    void cluster?.close(); // its connections would keep the process alive
+  };
+
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65535) {
-    return fail(`PORT must be a whole number from 0 to 65535, not "${port}".`);
+    return fails(`PORT must be a whole number from 0 to 65535, not "${port}".`);
   }
 
   server.on("error", ({ code, message }: NodeJS.ErrnoException) => {
@@ -46,7 +51,7 @@ export function listen(server: HttpServer, io: Server, cluster?: Pick<Cluster, "
       ENOTFOUND: `HOST "${host}" is not a name or an address of this machine.`,
       EADDRNOTAVAIL: `HOST "${host}" is not a name or an address of this machine.`,
     };
-    fail(reasons[code ?? ""] ?? `The server cannot listen on HOST "${host}" and PORT ${port}: ${message}.`);
+    fails(reasons[code ?? ""] ?? `The server cannot listen on HOST "${host}" and PORT ${port}: ${message}.`);
   });
 
   server.listen(Number(port), host, () => {

@@ -3,13 +3,19 @@
 import { expect } from "chai";
 import { Channels } from "../../backend/cluster/channels";
 import { Cluster } from "../../backend/cluster/cluster";
-import { slotOf } from "../../backend/cluster/slots";
 import type { Socket } from "socket.io-client";
 import { CHAT, onRedis, Peer } from "../support/cluster";
 import { joined, open, pause, until } from "../support/harness";
-import { FEW, namesFrom, pairs } from "../support/pairs";
+import { FEW, namesFrom, pairs, slotOf } from "../support/pairs";
 import type { RedisServer } from "../support/redis";
 import { RedisCluster } from "../support/redis-cluster";
+
+/** The sentence with which an address is refused. */
+const reasonAt = (url: string): Promise<string> =>
+  Cluster.join(url).then(
+    () => expect.fail("the node is let in"),
+    ({ message }: Error) => message,
+  );
 
 describe("a Redis Cluster of three masters", function () {
   this.timeout(60_000);
@@ -37,11 +43,7 @@ describe("a Redis Cluster of three masters", function () {
     const [, , last] = redis.servers as [RedisServer, RedisServer, RedisServer];
     await last.ask(["ACL", "SETUSER", "app", "-spublish"]);
     const reason = `its master 127.0.0.1:${last.port}: it does not let this user run SPUBLISH`;
-    const { message } = await Cluster.join(url).then(
-      () => expect.fail("the node is let in"),
-      (err: Error) => err,
-    );
-    expect(message).to.equal(`REDIS_URL ${redis.url} cannot be used: ${reason}.`);
+    expect(await reasonAt(url)).to.equal(`REDIS_URL ${redis.url} cannot be used: ${reason}.`);
   });
 
   for (const trouble of ["killed", "frozen"] as const) {
@@ -81,8 +83,8 @@ describe("a Redis Cluster of three masters", function () {
     await allIsWell();
   });
 
-  it("slots move while namespaces come and go", async () => {
-    const { nodes, allIsWell } = await pairs(redis, 12);
+  it("slots move while namespaces come and go, and everybody speaks: nobody is deaf then, or hears a word twice", async () => {
+    const { nodes, crossing, allIsWell } = await pairs(redis, 24);
     const [a, b] = redis.servers as [RedisServer, RedisServer];
     const churned = namesFrom(100_000, 30);
     let going = true;
@@ -93,42 +95,45 @@ describe("a Redis Cluster of three masters", function () {
         socket.disconnect();
       }
     });
+    const speak = async () => {
+      while (going) await crossing(undefined, 50);
+    };
+    const busy = [...comeAndGo, speak()];
     await redis.move(FEW, a, b);
     await redis.move(FEW, b, a);
     going = false;
-    await Promise.all(comeAndGo);
+    await Promise.all(busy);
     await allIsWell();
   });
 
-  it("is joined also where its servers do not tell their host, by that of the address", async () => {
+  it("is refused with a reason where its servers do not tell their host", async () => {
     for (const type of ["unknown-endpoint", "hostname"]) {
       for (const server of redis.servers) await server.ask(["CONFIG", "SET", "cluster-preferred-endpoint-type", type]);
-      await (await Cluster.join(redis.url)).close();
+      expect(await reasonAt(redis.url)).to.include("does not tell its host");
     }
+  });
+
+  it("is refused with a reason where some slots have no master", async () => {
+    const [first] = redis.servers as [RedisServer];
+    for (const server of redis.servers) await server.ask(["CLUSTER", "DELSLOTS", "0"]);
+    expect(await reasonAt(first.url)).to.include("have no master");
   });
 
   it("a node that leaves while it is told of a master that is new to it does not stay there", async () => {
     const added = await redis.join();
-    const leaving = await Channels.of(redis.url);
-    leaving.sSubscribe(CHAT, () => {});
-    await leaving.settled("");
-    const left = new Promise<void>((resolve) => {
-      for (const { client } of leaving["masters"]["links"].values()) {
-        const ask = client.clusterSlots.bind(client);
-        const clusterSlots = async () => {
-          const answer = await ask();
-          if (answer.some(({ master }) => master.port === added.port)) resolve(leaving.close());
-          return answer;
-        };
-        Object.assign(client, { clusterSlots });
-      }
-    });
-    const { id } = await added.info();
     await added.ask(["CONFIG", "SET", "cluster-allow-replica-migration", "no"]); // else it may give up its only slot
     const slot = `${slotOf(CHAT)}`;
-    await added.ask(["CLUSTER", "SETSLOT", slot, "NODE", id]);
-    for (const server of redis.servers) await server.ask(["CLUSTER", "SETSLOT", slot, "NODE", id]);
-    await left;
+    let [from, to] = [added, await redis.ownerOf(CHAT)];
+    for (const ms of [0, 20, 50, 100, 150, 200]) {
+      [from, to] = [to, from];
+      const leaving = await Channels.of(redis.url);
+      leaving.sSubscribe(CHAT, () => {});
+      await leaving.settled("");
+      const { id } = await to.info();
+      for (const server of [to, from, ...redis.servers]) await server.ask(["CLUSTER", "SETSLOT", slot, "NODE", id]);
+      await pause(ms);
+      await leaving.close();
+    }
     await pause(500); // in which it would subscribe there
     expect(await redis.channels()).to.deep.equal([]);
   });

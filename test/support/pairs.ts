@@ -1,13 +1,16 @@
 // pairs.ts: two nodes on a Redis Cluster, and peers of both in many namespaces.
 
 import { expect } from "chai";
-import { slotOf } from "../../backend/cluster/slots";
+import { Command } from "ioredis";
 import { channelOf, eventually, Peer, startNode } from "./cluster";
 import { pause, until } from "./harness";
 import type { RedisServer } from "./redis";
 import type { RedisCluster } from "./redis-cluster";
 
 export const FEW = 400; // slots at the beginning of what a master has: those that `redis-cli` moves first
+
+/** The slot of a channel in a Redis Cluster. */
+export const slotOf = (channel: string) => new Command("ssubscribe", [channel]).getSlot();
 
 /** So many namespaces whose channels are in these slots. */
 export function namesFrom(first: number, count: number): string[] {
