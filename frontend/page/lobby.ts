@@ -7,7 +7,7 @@ import { count } from "./dom.js";
 /** A namespace that lives, and when it is retired if nobody comes. */
 export interface Living extends NamespaceInfo {
   /** In the time of `performance.now()`; only where nobody is in it. */
-  retiredAt?: number;
+  retiredAt: number | undefined;
 }
 
 /** What a page does with the news. */
