@@ -1,12 +1,12 @@
-// io-handler.ts: the article's file. A peer connects with `?ns=/category/1/item/2/chat` in its handshake query, and the
-// first one to ask for a namespace creates it.
+// io-handler.ts: the file of the article "Working with socket.io dynamic namespaces". A peer connects with
+// `?ns=/category/1/item/2/chat` in its handshake query, and the first one to ask for a namespace creates it.
 
 import { EventEmitter } from "node:events";
 import type { Namespace, Server, Socket } from "socket.io";
 import { creatorOf, namespaceIn, onConnection } from "./namespaces/connect-order";
 import { namespacesOf, onNewNamespace } from "./namespaces/internals";
 import { createLifetimes } from "./namespaces/lifetime";
-import { endRecoveryWithNamespace } from "./namespaces/recovery";
+import { letAdaptersEnd } from "./namespaces/recovery";
 import {
   matcher,
   shortened,
@@ -27,8 +27,8 @@ export interface IoHandlerOptions<R extends Routes> {
   /** The application's own table instead of the article's, read once; the first route that matches is taken. */
   routes?: R;
   /**
-   * Milliseconds that a namespace stays when its last peer has gone, whose connection has closed; 0 by default, `Infinity`
-   * keeps it forever.
+   * Milliseconds that a namespace stays after the connection of its last peer has closed (to leave the namespace is not
+   * enough); 0 by default, `Infinity` keeps it forever.
    */
   retireAfter?: number;
 }
@@ -36,10 +36,15 @@ export interface IoHandlerOptions<R extends Routes> {
 /**
  * Creates the namespaces of a Socket.IO server when their first peer asks for them. Call it once for each server.
  *
- * A peer that asks for no namespace, or for one that no route matches, is refused and told why: by the `connect_error` of
- * the namespace that it has asked for, and by the event `refused` with `{ err }` if it is in the default namespace itself.
- * A namespace that is there when this is called is the application's: its peers are handed over too, if a route matches
- * its name, but it is never retired. One that the application makes later is treated like any other of its name.
+ * It decides about a connection that sends CONNECT for the namespace of its `?ns=`, or for the default one. Who asks
+ * for nothing there, or for a name that no route matches, is refused and told why:
+ * - by a `connect_error`, if it waits for the namespace of its `?ns=`;
+ * - by the event `refused` with `{ err }`, if it has asked for the default namespace itself.
+ *
+ * CONNECTs for other names go to Socket.IO unchanged: whoever joins a namespace of a route that way is handed over as
+ * well. A namespace that is there when this is called is the application's: its peers are handed over too, if a route
+ * matches its name, but it is never retired. One that the application makes later is retired like one that a peer
+ * has created.
  *
  * @param server - the Socket.IO server
  * @param options - routes of the application's own, and how long a namespace outlives its last peer
@@ -54,7 +59,7 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
   const io = server as unknown as Server; // without the types of the application's events, which do not matter here
   const ee = new EventEmitter<RouteEvents<string>>();
   const matchRoute = matcher(table);
-  const namespacesCreated = namespacesOf(io); // will store the existing namespaces: it is Socket.IO's own list
+  const namespacesCreated = namespacesOf(io); // the existing namespaces: Socket.IO's own list, so nothing has to be stored
 
   // the article remembers every namespace forever; this retires one after its last peer
   const lifetimes = createLifetimes(retireAfter, (namespace) => {
@@ -65,7 +70,7 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
     ee.emit("peer.refused", socket, refusal);
   };
 
-  // like io.on("connection", ...), but before the peer enters its namespace, as in Socket.IO 2; `{ err }` refuses the peer
+  // like io.on("connection", ...), but before the peer enters its namespace; `{ err }` refuses the peer
   onConnection(io, { lifetimes, onRefused }, (socket) => {
     const ns = namespaceIn(socket.handshake.query);
 
@@ -89,7 +94,8 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
     });
   };
 
-  // called by `io.of()` for each namespace that is new, whoever has called that: the lines above, or the application
+  // called for each namespace that is new, whoever makes it: the lines above, before their `io.of()` returns, the
+  // application, or an `io.of(/regex/)` of its own
   onNewNamespace(io, (namespace) => {
     const route = matchRoute(namespace.name);
     if (!route) return;
@@ -110,8 +116,8 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
     if (route) handOver(namespace, route);
   }
 
-  // connection state recovery would keep every namespace in memory, also after it was retired
-  endRecoveryWithNamespace(io);
+  // Socket.IO's adapter for connection state recovery would keep every namespace in memory, also after it was retired
+  letAdaptersEnd(io);
 
   return ee as unknown as EventEmitter<RouteEvents<keyof R & string, Io>>; // outside, only the routes of the table exist
 }

@@ -1,4 +1,5 @@
-// server.ts: the article's file. An Express server with our `ioHandler`, and the chat behind `dynamic.group.chat`.
+// server.ts: the article's file. An Express server with our `ioHandler`, and the chat behind `dynamic.group.chat`. The
+// smallest server is in README.md, step 5; this one adds the demo and, where REDIS_URL is set, a cluster.
 
 import { createServer } from "node:http";
 import express from "express";
@@ -15,8 +16,8 @@ import { pages } from "./demo/pages";
 const COME_BACK_WITHIN = 10_000;
 
 /**
- * The article's route, with short numbers, so that made-up names cannot fill the memory. The guide's limit for each
- * address is left out: the demo listens on this machine alone, where everybody has the same one.
+ * The article's route, with short numbers: a made-up name is small. How many there are is not limited here, as the
+ * guide does for each address: the demo listens on this machine alone, where everybody has the same one.
  */
 const routes = {
   chat: /^\/category\/(\d{1,9})\/item\/(\d{1,9})\/chat$/,

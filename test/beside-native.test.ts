@@ -338,6 +338,32 @@ onEachTransport("a peer", (transports) => {
     await until(() => io.engine.clientsCount === 0);
   });
 
+  it("that is refused after a middleware has rewritten its query holds nothing, though its connection stays", async () => {
+    const { io, url, retired } = await startServer();
+    io.of("/app");
+    io.use(({ handshake: { auth, query } }, done) => {
+      if (auth["rewrite"]) query["ns"] = "/wrong";
+      done();
+    });
+    const [app, peer] = openPlain(url, ["/app", CHAT], { ...asked(transports), auth: { rewrite: true } });
+    await Promise.all([joined(app!), refusal(peer!)]);
+    (await join(url, CHAT, { transports })).disconnect();
+    await until(() => retired.length === 1);
+    expect(app!.connected).to.equal(true);
+  });
+
+  it("whose connection the application closes when its CONNECT comes holds nothing", async () => {
+    const { io, url, retired } = await startServer();
+    const other = await join(url, CHAT, { transports });
+    io.engine.prependListener("connection", (conn: ServerSocket["conn"]) => {
+      conn.on("data", (data: string) => data.startsWith("0/") && conn.close(true)); // Socket.IO reads it all the same
+    });
+    const [peer] = openPlain(url, [CHAT], { ...asked(transports), reconnection: false });
+    await next(peer!.io as never, "close");
+    other.disconnect();
+    await until(() => retired.length === 1);
+  });
+
   it("of whose two CONNECTs one is refused holds its namespace when another peer leaves", async () => {
     const { io, ee, url, retired } = await startServer();
     ee.on("namespace.created", (namespace) => {
@@ -502,6 +528,18 @@ describe("a listener that throws", () => {
     openPlain(url, [WRONG], { query: { ns: WRONG }, reconnection: false });
     expect((await told)[1]).to.deep.equal({ err: `no route matches ${WRONG}` });
     await until(() => heard.length === 1);
+  });
+
+  it("of namespace.created ends a namespace once that the application itself has made", async () => {
+    const heard = uncaught();
+    const { io, ee, retired } = await startServer({ retireAfter: 10 });
+    ee.once("namespace.created", () => {
+      throw new Error("the application's own");
+    });
+    expect(() => io.of(CHAT)).to.throw("the application's own");
+    await pause(40); // its countdown would end now
+    expect(retired).to.deep.equal([CHAT]);
+    expect(heard).to.deep.equal([]);
   });
 
   it("of namespace.retired leaves no namespace without its guards", async () => {

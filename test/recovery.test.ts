@@ -191,6 +191,16 @@ describe("connection state recovery", () => {
     expect(kept.packets.length).to.equal(0);
   });
 
+  it("keeps what Socket.IO's own adapter may still keep, which looks once a minute too, at another moment", async () => {
+    mock.timers.enable({ apis: ["setInterval"] });
+    const { io } = await startServer({ io: { connectionStateRecovery: {} }, retireAfter: Infinity });
+    io.of(CHAT).emit("news");
+    const kept = io.of(CHAT).adapter as unknown as Kept;
+    kept.packets[0]!.emittedAt -= 150_000; // half a minute longer than two minutes, the default
+    mock.timers.tick(60_000);
+    expect(kept.packets.length).to.equal(1);
+  });
+
   for (const whose of ["the pattern's", "a native"]) {
     it(`brings a peer of ${whose} namespace back after minutes in which nothing was said`, async () => {
       mock.timers.enable({ apis: ["setInterval"] });

@@ -1,8 +1,9 @@
-// connect-order.ts: the default namespace goes first. Socket.IO 2 put every client into it, and kept other CONNECT packets
-// until that was done. The article relies on it, and Socket.IO 4 dropped it. Here it is again, for connections whose
-// handshake has `?ns=`: the CONNECT for that namespace waits until the default namespace has decided about the connection,
-// and if the client has not asked for the default namespace, the server asks on its behalf. (What is private in Socket.IO,
-// such as `Client`, is explained in internals.ts.)
+// connect-order.ts: the default namespace goes first. Socket.IO 2 put every client into it, and kept other CONNECT
+// packets until that was done. The article relies on it, and Socket.IO 4 dropped it. Here it is again, for connections
+// whose handshake has `?ns=`: the CONNECT for that namespace waits until the default namespace has decided about the
+// connection, and if the client has not asked for the default namespace, the server asks on its behalf. (A connection
+// without `?ns=` that asks for the default namespace goes the same way, and is refused then. What is private in
+// Socket.IO, such as `Client`, is explained in internals.ts.)
 import { inspect } from "node:util";
 import type { Namespace, Server, Socket } from "socket.io";
 import * as internals from "./internals";
@@ -47,8 +48,9 @@ export function creatorOf(namespace: Namespace): Socket | undefined {
 }
 
 /**
- * Does what `io.on("connection", listener)` does, before a peer enters the namespace that its handshake asks for, and
- * refuses a peer for which the listener returns a reason. Other namespaces on its connection stay.
+ * Calls `listener` for each peer when it is in the default namespace, as `io.on("connection", listener)` does, but
+ * before its CONNECT for the namespace of its handshake goes on. A peer for which the listener returns a reason is
+ * refused. Other namespaces on its connection stay.
  *
  * @param options - `lifetimes` is told who holds the namespace that a handshake asks for; `onRefused` is called for each
  *   peer that the listener has refused, after the peer has been told
@@ -66,7 +68,7 @@ export function onConnection(
     onConnect(client, name, auth, next) {
       const ns = namespaceIn(internals.queryOf(client)); // of the handshake; `name` is what this CONNECT asks for
       if (name !== "/" && name !== ns) {
-        next(); // no concern of ours
+        next(); // neither of the two names that are decided about here
         return;
       }
       const waiting = undecided.get(client);
@@ -82,7 +84,7 @@ export function onConnection(
       }
 
       if (ns) lifetimes.hold(client, ns); // it must not be retired while the client waits
-      // it may come back on the same connection, where its namespace may have been retired
+      // decided before: but its namespace may have refused it then, and may have been retired since
       if (socket) admitOrRefuse(client, socket, { ns, next });
       else enterDefault(client, ns, name, auth, next);
     },
@@ -96,7 +98,7 @@ export function onConnection(
 
   /** Asks for the default namespace, with the first CONNECT that the client sends for either of the two. */
   function enterDefault(client: Client, ns: string | undefined, name: string, auth: Auth, next: () => void): void {
-    const waiting: Undecided = { ns, standIn: new StandIn(client, onMiddlewareError), isOver: false };
+    const waiting: Undecided = { ns, standIn: new StandIn(client, onDefaultRefused), isOver: false };
     undecided.set(client, waiting);
     note(waiting, name, next);
     log("%s waits for the default namespace, and asks for %j", client.id, ns);
@@ -119,8 +121,8 @@ export function onConnection(
   }
 
   /**
-   * Notes a CONNECT of a client that waits. For the default namespace a note is enough, since the server has asked for it
-   * already. Of two for its namespace the first counts, whose `auth` the middlewares see.
+   * Notes a CONNECT of a client that waits. For the default namespace a note is enough, since the server has asked for
+   * it already. Of two for its namespace the first counts, whose `auth` the middlewares see.
    */
   function note(waiting: Undecided, name: string, next: () => void): void {
     if (name === "/") waiting.standIn.passesOn = true;
@@ -134,7 +136,7 @@ export function onConnection(
 
   /** Decides about a peer that is in the default namespace. */
   function admitOrRefuse(client: Client, socket: Socket, waiting: WaitingConnect): void {
-    if (client.conn.readyState !== "open") return; // a listener of `connection` is closing it
+    if (client.conn.readyState !== "open") return; // closed meanwhile, by the client or by a listener of `connection`
     let refusal: Refusal | undefined;
     try {
       refusal = decide(socket);
@@ -143,8 +145,9 @@ export function onConnection(
         waiting.next?.();
       }
     } catch (err) {
-      // The application's: a listener of `namespace.created` has thrown, its adapter, or a function that it gave to
-      // `io.of()`. Socket.IO closes a connection whose CONNECT fails, and so does this: nobody else is concerned.
+      // It comes from the application: from a listener of `namespace.created`, from its adapter, or from a function
+      // that it gave to `io.of()`. Socket.IO closes a connection whose CONNECT fails, and so does this: nobody else is
+      // concerned.
       client.conn.close();
       process.emitWarning(err instanceof Error ? err : inspect(err));
     }
@@ -168,7 +171,7 @@ export function onConnection(
       client._packet({ type: PacketType.CONNECT_ERROR, nsp: ns, data });
       client._packet({ type: PacketType.DISCONNECT, nsp: ns }); // else a client before 4.4 would try again
     }
-    // a stand-in drops it. It is written past the adapter, which would keep it for recovery
+    // A stand-in drops this. It is not `socket.emit`, for which the adapter would keep it for recovery
     internals.clientOf(socket)._packet({ type: PacketType.EVENT, nsp: "/", data: ["refused", refusal] });
     if (ns) lifetimes.releaseUnlessJoined(client, ns);
     try {
@@ -179,10 +182,11 @@ export function onConnection(
   }
 
   /** Passes a refusal of `io.use` on, unchanged, to a client that waits for its namespace. */
-  function onMiddlewareError(client: Client, standIn: StandIn, data: unknown): void {
+  function onDefaultRefused(client: Client, standIn: StandIn, data: unknown): void {
     log("%s is refused by a middleware: %j", client.id, data);
     const waiting = undecided.get(client);
-    if (waiting?.standIn !== standIn) return; // a middleware has called `next` again, and the client may have asked again
+    // a middleware may call `next` again, and the client may have asked again meanwhile
+    if (waiting?.standIn !== standIn) return;
     stopWaiting(client, waiting);
     const { ns, next } = waiting;
     if (!ns) return;
@@ -199,9 +203,10 @@ export function onConnection(
 }
 
 /**
- * The `auth` for the default namespace: a copy, since each socket has its own. `pid` and `offset` are left out where they
- * are recovery's: they name a session of the namespace that the client asks for, and here they would skip the middlewares.
- * Else they are the application's.
+ * The `auth` for the default namespace: a copy, since each socket has its own. `pid` and `offset` are left out where
+ * they are recovery's: they name a session of the namespace that the client asks for. Some adapters keep the sessions
+ * of all namespaces together: with them, this would skip the middlewares. Else `pid` and `offset` are the
+ * application's.
  */
 function authForDefault(io: Server, auth: Auth): Auth {
   const { pid, offset, ...others } = auth;

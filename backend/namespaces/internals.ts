@@ -1,13 +1,14 @@
-// internals.ts: the members that Socket.IO 4 keeps private and this pattern cannot do without, all in one place, but for
-// those of its adapter for recovery (recovery.ts). They are the reason why package.json names the versions of Socket.IO
-// that this was tried with. Replaced are: `connect` and `destroy` of the class of clients, once; `_add`, `run` and
-// `_doConnect` of each namespace of a route; `emitReserved` of the default namespace, and `client` of its sockets.
+// internals.ts: the members that Socket.IO 4 keeps private and this pattern cannot do without, all in one place, but
+// for those of its adapter for recovery (recovery.ts). They are the reason why package.json names the versions of
+// Socket.IO that this was tried with. Replaced are: `connect` and `destroy` of the class of clients, once; `_add`,
+// `run` and `_doConnect` of each namespace of a route; `emitReserved` of the default namespace, and for a moment its
+// `_add`; `client` of its sockets, in whose place a stand-in is (stand-in.ts).
 import { EventEmitter } from "node:events";
 import type { Namespace, Server, Socket } from "socket.io";
 
 /**
- * Socket.IO's object for one connection: it takes CONNECT packets in, with their `auth`, and writes the answers. (In the
- * comments, a client is the program at the other end, and a `Client` is this.)
+ * Socket.IO's object for one connection: it takes CONNECT packets in, with their `auth`, and writes the answers. (In
+ * the comments, a client is the program at the other end, and a `Client` is this.)
  */
 export interface Client {
   id: string;
@@ -80,10 +81,11 @@ export function socketInDefault(io: Server, client: Client): Socket | undefined 
 }
 
 /**
- * Puts a client into the default namespace, through its middlewares. The socket gets `standIn` in place of the `Client`.
+ * Puts a client into the default namespace, through its middlewares. The socket gets `standIn` in place of the
+ * `Client`.
  *
- * The socket is told when the connection closes (`client.sockets`). It does not count as a namespace that the client has
- * joined (`client.nsps`), so the client may still ask for it, and Socket.IO's `connectTimeout` runs on.
+ * The socket is told when the connection closes (`client.sockets`). It does not count as a namespace that the client
+ * has joined (`client.nsps`), so the client may still ask for it, and Socket.IO's `connectTimeout` runs on.
  * @param onEntered - called when the socket is connected, before the listeners of `connection`
  * @returns rejects with what a middleware throws
  */
@@ -106,8 +108,9 @@ export function recoveryOf(io: Server) {
 }
 
 /**
- * Tells the sockets of a closed connection that it has closed, each in a microtask of its own. Socket.IO does so at once,
- * but where a listener of `disconnect` throws, the sockets after it hear nothing. A socket that has heard it does nothing.
+ * Tells the sockets of a closed connection that it has closed, each in a microtask of its own. Socket.IO does so at
+ * once, but where a listener of `disconnect` throws, the sockets after it hear nothing. Those that Socket.IO has told
+ * keep the reason that they have heard: for them, this does nothing.
  */
 export function closeSockets(client: Client): void {
   for (const socket of [...client.sockets.values()]) {
@@ -116,8 +119,8 @@ export function closeSockets(client: Client): void {
 }
 
 /**
- * Makes a socket of the default namespace like any other, when its client has asked for that namespace itself: it gets its
- * `Client`, and counts as joined.
+ * Makes a socket of the default namespace like any other, when its client has asked for that namespace itself: it gets
+ * its `Client`, and counts as joined.
  */
 export function giveClient(socket: Socket, client: Client): void {
   (socket as { client: unknown }).client = client;
@@ -137,18 +140,18 @@ export function onNewNamespace(io: Server, listener: (namespace: Namespace) => v
   };
 }
 
-/** What {@link followPeers} tells. */
-export interface PeerFollower {
+/** What {@link followEntries} tells. */
+export interface EntryFollower {
   /** A client asks for the namespace. */
   onArrival(client: Client, name: string): void;
-  /** A middleware of the namespace has refused it. */
-  onMiddlewareError(client: Client, name: string): void;
-  /** The middlewares have let it in. With the answer `false` it does not get in, and hears nothing. */
+  /** A middleware of the namespace has refused the client. */
+  onRefused(client: Client, name: string): void;
+  /** The middlewares have let the client in. Where this returns `false`, it does not get in, and hears nothing. */
   mayEnter(client: Client, namespace: Namespace): boolean;
 }
 
 /** Follows every client on its way into a namespace. */
-export function followPeers(namespace: Namespace, { onArrival, onMiddlewareError, mayEnter }: PeerFollower): void {
+export function followEntries(namespace: Namespace, { onArrival, onRefused, mayEnter }: EntryFollower): void {
   const inside = privateOf(namespace);
   const { _add, run, _doConnect } = inside;
   inside._add = (client, auth, onEntered) => {
@@ -157,7 +160,7 @@ export function followPeers(namespace: Namespace, { onArrival, onMiddlewareError
   };
   inside.run = (socket, done) => {
     run.call(inside, socket, (err) => {
-      if (err) onMiddlewareError(clientOf(socket), namespace.name);
+      if (err) onRefused(clientOf(socket), namespace.name);
       done(err);
     });
   };
@@ -180,8 +183,8 @@ const IS_REPLACED = Symbol.for("socket.io-first-peer: this class has been change
 type Followed = Server & { [FOLLOWER]?: ClientFollower };
 
 /**
- * Follows all clients of a server, of every engine that it is attached to, now or later: what is replaced is a method of
- * their class. Nothing public comes before the answer to a CONNECT.
+ * Follows all clients of a server, of every engine that it is attached to, now or later: what is replaced is a method
+ * of their class. Nothing public comes before the answer to a CONNECT.
  * @throws Error for a second follower of the same server, and for a Socket.IO that lacks a member of those checked below
  */
 export function followClients(io: Server, follower: ClientFollower): void {
@@ -209,8 +212,9 @@ export function followClients(io: Server, follower: ClientFollower): void {
 }
 
 /**
- * Finds what the clients of a server inherit from, to which nothing public leads: a connection that leads nowhere is
- * inside. It is of protocol 3, since Socket.IO itself puts such a client into the default namespace, where it is seen.
+ * Finds what the clients of a server inherit from. Nothing public leads to it. So Socket.IO is given a connection of
+ * protocol 3 that leads nowhere: it makes a `Client` for it, and adds that to the default namespace at once. There
+ * `_add` is replaced for this moment, and catches it.
  * @throws Error for a Socket.IO that lacks a member of those checked here
  */
 function prototypeOfClients(io: Server): Client {

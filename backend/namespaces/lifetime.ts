@@ -1,17 +1,17 @@
 // lifetime.ts: who holds a namespace, and when it is retired. The article remembers every namespace forever. Here one
-// lives as long as somebody holds it: each peer from its CONNECT on, until its connection closes or it is refused. A peer
-// that only leaves the namespace still holds it, so that it may come back on the same connection.
+// lives as long as somebody holds it: each peer from its CONNECT on, until its connection closes or it is refused. A
+// peer that only leaves the namespace still holds it, so that it may come back on the same connection.
 import { clearTimeout, setTimeout } from "node:timers"; // the global one has no `unref` in some other runtimes
 import { inspect } from "node:util";
 import type { Namespace } from "socket.io";
-import { followPeers, joinedNamespaces, namespacesOf, type Client, type PeerFollower } from "./internals";
+import { followEntries, joinedNamespaces, namespacesOf, type Client, type EntryFollower } from "./internals";
 import { log } from "./log";
 
 /** What is known of a name. */
 interface Lifetime {
   /** How many connections hold it. */
   holders: number;
-  /** The namespace of this name, as soon as there is one, and if it is to be retired. */
+  /** The namespace of this name, if {@link createLifetimes} was told that it has begun, and it is not retired yet. */
   namespace?: Namespace | undefined;
   /** Retires the namespace; it runs while nobody holds it. */
   countdown?: NodeJS.Timeout | undefined;
@@ -42,15 +42,15 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
     log("%j is created", namespace.name);
     if (lifetime.holders === 0) startCountdown(lifetime); // the application has made it, and nobody asks for it yet
     closeAdapterOnce(namespace);
-    followPeers(namespace, peers);
-    // Socket.IO itself has removed it from the server, with `cleanupEmptyChildNamespaces`. A listener of the application
-    // hears that now, and may throw: so this comes last
+    followEntries(namespace, follower);
+    // Socket.IO itself has removed the former one, with `cleanupEmptyChildNamespaces`. A listener of the application
+    // hears of that now, and may throw: so this comes last
     if (former) closeAndTell(former);
   }
 
-  const peers: PeerFollower = {
+  const follower: EntryFollower = {
     onArrival: hold,
-    onMiddlewareError: releaseUnlessJoined,
+    onRefused: releaseUnlessJoined,
     mayEnter(client, namespace) {
       const { name, server } = namespace;
       if (namespacesOf(server).get(name) === namespace) {
@@ -87,8 +87,8 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
   }
 
   /**
-   * Called when a client has been refused. Lets go of a name, but not if the client is in its namespace: it may have sent
-   * two CONNECTs, of which one was refused and the other let in.
+   * Called when a client has been refused. Lets go of a name, but not if the client is in its namespace: it may have
+   * sent two CONNECTs, of which one was refused and the other let in.
    */
   function releaseUnlessJoined(client: Client, name: string): void {
     if (joinedNamespaces(client).has(name)) return;
@@ -122,15 +122,17 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
     lifetime.countdown = undefined; // a timer that has been stopped still takes memory
   }
 
-  /** Removes a namespace from the server. Its name may still be held, by peers on their way in. */
+  /**
+   * Removes a namespace from the server, when nobody holds it, or when its creation has failed. Then peers on their way
+   * in still hold its name: `mayEnter` stops them.
+   */
   function retire(namespace: Namespace): void {
     const { name, server } = namespace;
     const lifetime = byName.get(name)!;
     stopCountdown(lifetime);
     lifetime.namespace = undefined;
     if (lifetime.holders === 0) byName.delete(name);
-    // unless Socket.IO has removed it itself, and another one has its name
-    if (namespacesOf(server).get(name) === namespace) namespacesOf(server).delete(name);
+    namespacesOf(server).delete(name);
     closeAndTell(namespace);
   }
 
@@ -149,8 +151,8 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
 }
 
 /**
- * Lets the adapter of a namespace be closed once. `io.close()` closes the adapters of all namespaces, and then their peers
- * go, and they are retired. An adapter that is not made for it would close twice what it shares with others.
+ * Lets the adapter of a namespace be closed once. `io.close()` closes the adapters of all namespaces, and then their
+ * peers go, and they are retired. An adapter that is not made for it would close twice what it shares with others.
  */
 function closeAdapterOnce({ adapter }: Namespace): void {
   const { close } = adapter;

@@ -1,7 +1,8 @@
-// recovery.ts: connection state recovery, ended with its namespace. Where an application switches recovery on, Socket.IO
-// builds the adapter of each namespace from a class of its own. The constructor of that class starts an interval that
-// nothing can stop, and that keeps the namespace in memory forever. So this file finds that class, and puts another one
-// in its place, which builds the same adapter without that constructor. One interval of the server does the rest.
+// recovery.ts: connection state recovery, ended with its namespace. Where an application switches recovery on,
+// Socket.IO builds the adapter of each namespace from a class of its own. The constructor of that class starts an
+// interval that nothing can stop, and that keeps the namespace in memory forever. So this file finds that class, and
+// puts another one in its place, which builds the same adapter without that constructor. One interval of the server
+// does the rest.
 import { setInterval } from "node:timers"; // the global one has no `unref` in some other runtimes
 import { Server, type Namespace } from "socket.io";
 import { namespacesOf, recoveryOf } from "./internals";
@@ -18,15 +19,15 @@ interface RecoveryAdapter extends Adapter {
 
 const SWEEP_INTERVAL = 60_000; // milliseconds: Socket.IO's adapter looks once a minute for what is too old
 
-/** Lets the adapters of a server's new namespaces end, if they are Socket.IO's own for recovery. */
-export function endRecoveryWithNamespace(io: Server): void {
+/** Lets the adapters of new namespaces end with them, where they are Socket.IO's own for recovery. */
+export function letAdaptersEnd(io: Server): void {
   const recovery = recoveryOf(io);
   if (!recovery) return;
 
   const { maxDisconnectionDuration } = recovery; // Socket.IO has filled in what the application has left out
   const SocketIoAdapter = adapterClassForRecovery(io);
   const built = new WeakSet<Adapter>();
-  const EndableAdapter = withoutConstructor(SocketIoAdapter, (adapter) => {
+  const AdapterThatEnds = withoutConstructor(SocketIoAdapter, (adapter) => {
     Object.assign(adapter, { sessions: new Map(), packets: [], maxDisconnectionDuration });
     built.add(adapter);
   });
@@ -36,7 +37,7 @@ export function endRecoveryWithNamespace(io: Server): void {
   io.adapter = function (...args: Parameters<typeof original>) {
     const answer: unknown = original.apply(io, args);
     if (args.length > 0) keepNoSession(io); // every namespace has a new adapter now
-    return answer === SocketIoAdapter ? EndableAdapter : answer;
+    return answer === SocketIoAdapter ? AdapterThatEnds : answer;
   } as typeof original;
   keepNoSession(io);
 
@@ -47,7 +48,7 @@ export function endRecoveryWithNamespace(io: Server): void {
   sweeps.unref(); // it does not keep the process running
 }
 
-/** Nobody comes back to a session of the default namespace, see `authForDefault`: so its adapter keeps none. */
+/** Nobody is recovered in the default namespace (`authForDefault` in connect-order.ts): so its adapter keeps no session. */
 function keepNoSession(io: Server): void {
   io.sockets.adapter.persistSession = () => {};
 }
@@ -72,8 +73,8 @@ function adapterClassForRecovery(io: Server): AdapterClass {
 }
 
 /**
- * Socket.IO's own class of servers, also where the application's server is of a class that extends it. It is not imported:
- * the application may have another copy of socket.io than this file would find.
+ * Socket.IO's own class of servers, also where the application's server is of a class that extends it. It is not simply
+ * the one that is imported here: the application may have another copy of socket.io.
  */
 function classOfServer(io: Server): typeof Server {
   let prototype: object = Object.getPrototypeOf(io);
@@ -84,9 +85,9 @@ function classOfServer(io: Server): typeof Server {
 }
 
 /**
- * Makes a class that skips one constructor: it builds an adapter with the constructor of the class that `Skipped` extends.
- * A subclass cannot do that, since it has to call the constructor of `Skipped`. A Proxy can, and is `Skipped` in all
- * else: the application may extend it, and `instanceof` tells no difference.
+ * Makes a class that skips one constructor: it builds an adapter with the constructor of the class that `Skipped`
+ * extends. A subclass cannot do that, since it has to call the constructor of `Skipped`. A Proxy can, and is `Skipped`
+ * in all else: the application may extend it, and `instanceof` tells no difference.
  * @param prepare - does what else the constructor of `Skipped` would have done
  */
 function withoutConstructor(Skipped: AdapterClass, prepare: (adapter: Adapter) => void): AdapterClass {
@@ -101,9 +102,10 @@ function withoutConstructor(Skipped: AdapterClass, prepare: (adapter: Adapter) =
 }
 
 /**
- * Forgets what is too old, as Socket.IO's adapter does. That looks once a minute, counted from the creation of its
- * namespace, so it keeps something up to a minute too long. This one looks at another moment, and always keeps that
- * minute: so nobody is lost whom Socket.IO would recover.
+ * Forgets what is too old, as Socket.IO's adapter does. A peer is recovered if the last packet that it has received is
+ * still kept. Socket.IO's adapter looks once a minute, counted from the creation of its namespace, so it keeps a packet
+ * up to a minute longer than it must. This one looks at another moment, and always keeps that minute: so nobody is lost
+ * whom Socket.IO would recover.
  */
 function sweep(adapter: RecoveryAdapter): void {
   const oldest = Date.now() - adapter.maxDisconnectionDuration - SWEEP_INTERVAL;

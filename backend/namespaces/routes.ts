@@ -2,13 +2,13 @@
 import type { Server, Socket } from "socket.io";
 
 /**
- * A table of routes: the name of each, and its pattern. A pattern without `^` and `$` also matches longer names, such as
- * `/evil/category/1/item/2/chat/x`: so begin it with `^` and end it with `$`.
+ * A table of routes: the name of each, and its pattern. A pattern without `^` and `$` also matches longer names, such
+ * as `/evil/category/1/item/2/chat/x`: so begin it with `^` and end it with `$`.
  */
 export type Routes = Record<string, RegExp>;
 /** A route that matches a namespace: its name, and what the groups of its pattern have captured. */
 export type Route = { name: string; captures: string[] };
-/** A server, whatever events it is typed with. (A listener of any event takes `never`, so every server fits.) */
+/** A server, whatever events it is typed with: `never` fits where any map of events may stand. */
 export type AnyServer = Server<never, never, never, unknown>;
 /** The socket of a peer of this server, typed with the server's own events. */
 export type SocketOf<Io> = Io extends Server<infer L, infer E, infer S, infer D> ? Socket<L, E, S, D> : Socket;
@@ -19,12 +19,12 @@ export type SocketOf<Io> = Io extends Server<infer L, infer E, infer S, infer D>
  *   (`undefined` for one that took no part in the match: declare it `string | undefined`).
  * - `namespace.created`: a namespace of this route is new, and nobody is in it yet. This is the place for
  *   `namespace.use(...)`, called at once and not after an `await`. `creator` is the socket of the default namespace whose
- *   handshake asked for it, `undefined` where the application called `io.of(name)`.
+ *   handshake asked for it, `undefined` where something else made it: `io.of(name)` or `io.of(/regex/)` of the application.
  * - `namespace.retired`: the server has forgotten it: no peer was left for `retireAfter` ms, a listener of
  *   `namespace.created` has thrown (which closes the connection of the creator), or Socket.IO itself had removed it, and
  *   it is created anew.
- * - `peer.refused`: a peer has asked for no namespace, or for one that no route matches, and it has been told so. The
- *   socket is that of the default namespace, and is disconnected. What a middleware refuses is not told here.
+ * - `peer.refused`: `ioHandler` has refused a peer, and the peer has been told so. The socket is that of the default
+ *   namespace, and is disconnected. What a middleware refuses, or Socket.IO with `Invalid namespace`, is not told here.
  */
 export type RouteEvents<Name extends string, Io = Server> = {
   [event in `dynamic.group.${Name}` | keyof OtherEvents<Name, Io>]: event extends keyof OtherEvents<Name, Io>
@@ -45,7 +45,8 @@ export interface Refusal {
 
 /**
  * Makes the function that finds the first route that matches a namespace.
- * @throws TypeError for a pattern with the flag `g` or `y`: it would remember where it stopped
+ * @throws TypeError for a pattern with the flag `g`, with which `match` tells no captures, or `y`, which remembers where it
+ *   stopped
  */
 export function matcher(table: Routes) {
   const routes = Object.entries(table);
@@ -63,8 +64,8 @@ export function matcher(table: Routes) {
 }
 
 /**
- * The beginning of a name, for an answer. A client sends the name once, in its handshake, and then may send CONNECT again
- * and again, which is two bytes: so the answers must not be long.
+ * The beginning of a name, for an answer. A client sends the name once, in its handshake. Then it could make the server
+ * send it back again and again, with a CONNECT of two bytes each time.
  */
 export function shortened(ns: string): string {
   return ns.length > 100 ? `${ns.slice(0, 100)}…` : ns;
