@@ -352,16 +352,18 @@ onEachTransport("a peer", (transports) => {
     expect(app!.connected).to.equal(true);
   });
 
-  it("whose connection the application closes when its CONNECT comes holds nothing", async () => {
-    const { io, url, retired } = await startServer();
-    const other = await join(url, CHAT, { transports });
-    io.engine.prependListener("connection", (conn: ServerSocket["conn"]) => {
-      conn.on("data", (data: string) => data.startsWith("0/") && conn.close(true)); // Socket.IO reads it all the same
+  it("that has gone before a function of io.of lets it in holds nothing", async () => {
+    const letIn: (() => void)[] = [];
+    const { io, url, created, retired } = await startServer({
+      before: (io) => io.of((_name, _auth, done) => void letIn.push(() => done(null, true))),
     });
-    const [peer] = openPlain(url, [CHAT], { ...asked(transports), reconnection: false });
-    await next(peer!.io as never, "close");
-    other.disconnect();
+    const [direct] = openPlain(url, [CHAT], { transports, reconnection: false });
+    await until(() => letIn.length === 1);
+    direct!.disconnect();
+    await until(() => io.engine.clientsCount === 0);
+    letIn[0]!(); // it creates the namespace
     await until(() => retired.length === 1);
+    expect(created).to.deep.equal([CHAT]);
   });
 
   it("of whose two CONNECTs one is refused holds its namespace when another peer leaves", async () => {
