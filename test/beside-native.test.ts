@@ -605,6 +605,17 @@ describe("ioHandler from a second copy of its files, as hot reload makes one", (
     expect(() => copy().default(io)).to.throw(Error, "this server has an ioHandler already");
   });
 
+  it("changes Socket.IO's class of clients no second time", async () => {
+    const { io, url } = await startServer();
+    await join(url, CHAT);
+    const [peer] = await peersOf(io, CHAT, 1);
+    const prototype = Object.getPrototypeOf(peer!.client) as { connect: unknown; destroy: unknown };
+    const { connect, destroy } = prototype;
+    copy().default(new Server());
+    expect(prototype.connect).to.equal(connect);
+    expect(prototype.destroy).to.equal(destroy);
+  });
+
   it("serves a server of its own, and each peer is handed over once", async () => {
     const first = await startServer();
     const http = createServer();
