@@ -209,7 +209,11 @@ export function onConnection(
  * application's.
  */
 function authForDefault(io: Server, auth: Auth): Auth {
-  const { pid, offset, ...others } = auth;
-  const isSession = typeof pid === "string" && typeof offset === "string";
-  return isSession && internals.recoveryOf(io) ? others : { ...auth };
+  const copy = { ...auth };
+  const isSession = typeof copy["pid"] === "string" && typeof copy["offset"] === "string";
+  if (isSession && internals.recoveryOf(io)) {
+    delete copy["pid"];
+    delete copy["offset"];
+  }
+  return copy;
 }

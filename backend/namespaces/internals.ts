@@ -108,14 +108,14 @@ export function recoveryOf(io: Server) {
 }
 
 /**
- * Tells the sockets of a closed connection that it has closed, each in a microtask of its own. Socket.IO does so at
- * once, but where a listener of `disconnect` throws, the sockets after it hear nothing. Those that Socket.IO has told
- * keep the reason that they have heard: for them, this does nothing.
+ * Tells the sockets of a closed connection that it has closed, if Socket.IO has not. It does so at once, and then its
+ * list is empty; but where a listener of `disconnect` throws, the sockets after it stay in the list and hear nothing.
  */
 export function closeSockets(client: Client): void {
-  for (const socket of [...client.sockets.values()]) {
-    void Promise.resolve().then(() => socket._onclose("transport close"));
-  }
+  void Promise.resolve().then(() => {
+    // each by itself: another listener may throw
+    for (const socket of client.sockets.values()) void Promise.resolve().then(() => socket._onclose("transport close"));
+  });
 }
 
 /**
