@@ -88,13 +88,17 @@ const firefox: Engine = {
 interface Selenium {
   Builder: new () => SeleniumBuilder;
 }
+interface Size {
+  width: number;
+  height: number;
+}
 interface SeleniumBuilder {
   disableEnvironmentOverrides(): SeleniumBuilder;
   usingServer(url: string): SeleniumBuilder;
   withCapabilities(capabilities: object): SeleniumBuilder;
   build(): PromiseLike<{
     get(url: string): Promise<void>;
-    manage(): { window(): { setRect(size: { width: number; height: number }): Promise<unknown> } };
+    manage(): { window(): { getRect(): Promise<Size>; setRect(size: Size): Promise<unknown> } };
     executeScript(script: string): Promise<unknown>;
     actions(): { sendKeys(...keys: string[]): { perform(): Promise<void> } };
     quit(): Promise<void>;
@@ -131,9 +135,13 @@ const webkit: Engine = {
       goto: (url) => browser.get(url),
       async resize(width, height) {
         const window = browser.manage().window();
-        await window.setRect({ width, height });
-        const [pageWidth, pageHeight] = await evaluate<[number, number]>("[innerWidth, innerHeight]");
-        await window.setRect({ width: 2 * width - pageWidth, height: 2 * height - pageHeight }); // it has a tool bar
+        const size = () => evaluate<[number, number]>("[innerWidth, innerHeight]");
+        const [outer, [innerWidth, innerHeight]] = [await window.getRect(), await size()]; // it has a tool bar
+        await window.setRect({ width: width + outer.width - innerWidth, height: height + outer.height - innerHeight });
+        // it takes its new size when it likes
+        for (const deadline = Date.now() + 5000; Date.now() < deadline; await pause(20)) {
+          if ((await size())[0] === width) return;
+        }
       },
       evaluate,
       type: (text) =>
