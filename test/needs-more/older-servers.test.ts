@@ -21,6 +21,7 @@ const versions = {
       "hostile",
       "beside-native",
       "holding",
+      "memory",
     ],
     without: "ns is repeated|ns repeated|WebTransport|native namespaces", // where ns is repeated, it is no string, and so it counts as missing
   },
