@@ -187,6 +187,7 @@ async function act(seed: number, tell: (step: string) => void): Promise<void> {
       connectionStateRecovery: pick([undefined, within, { ...within, skipMiddlewares: false }]),
       pingInterval: 400,
       pingTimeout: 400,
+      upgradeTimeout: 1000, // a connection that is lost while it changes to WebSocket is noticed by this alone
     },
   });
   const { io, ee, url } = server;
