@@ -9,13 +9,14 @@ import { io as literally, Manager, type Socket } from "socket.io-client";
 import * as msgpack from "socket.io-msgpack-parser";
 import {
   atTheEnd,
+  type ClientOptions,
+  listenInstead,
   open,
   openPlain,
   pause,
   startServer,
   transportsByName,
   until,
-  type ClientOptions,
 } from "./support/harness";
 
 /** Runs of one test: `SEEDS=1000 npm test` for many. Where `CI` is set they are always the same. */
@@ -120,12 +121,8 @@ const MISTAKE = new Error("the application's own mistake");
 /** Lets the process go on after a {@link MISTAKE}, until the test ends. */
 function surviveMistakes(): void {
   for (const event of ["uncaughtException", "unhandledRejection"]) {
-    const usual = process.rawListeners(event) as ((...args: unknown[]) => void)[];
-    process.removeAllListeners(event);
-    process.on(event, (...args: unknown[]) => args[0] === MISTAKE || usual.forEach((listener) => listener(...args)));
-    atTheEnd(() => {
-      process.removeAllListeners(event);
-      for (const listener of usual) process.on(event, listener);
+    const usual = listenInstead(event, (...args) => {
+      if (args[0] !== MISTAKE) for (const listener of usual) listener(...args);
     });
   }
 }

@@ -4,25 +4,26 @@
 import { expect } from "chai";
 import { execFile } from "node:child_process";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join as path } from "node:path";
 import { promisify } from "node:util";
 import type { Namespace, ServerOptions, Socket as ServerSocket } from "socket.io";
 import { WebSocket } from "ws";
 import {
   atTheEnd,
-  endPolls,
   join,
   joined,
+  listen,
   next,
   onEachTransport,
   open,
   openPlain,
+  openSocket,
   pause,
   peersOf,
   refusal,
   Server,
   startServer,
+  uncaught,
   until,
   warnings,
 } from "./support/harness";
@@ -50,19 +51,9 @@ const sides: Record<string, (options?: Partial<ServerOptions>) => Promise<Side>>
   async "native namespaces"(options) {
     const http = createServer();
     const io = new Server(http, { cleanupEmptyChildNamespaces: true, ...options });
-    endPolls(io);
     io.of(/^\/category\/(\d+)\/item\/(\d+)\/chat$/).on("connection", () => undefined);
-    await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
-    atTheEnd(() => {
-      const closed = io.close();
-      http.closeAllConnections();
-      return closed;
-    });
-    return {
-      io,
-      url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
-      onNew: (prepare) => void io.on("new_namespace", prepare),
-    };
+    const { url } = await listen(http, io);
+    return { io, url, onNew: (prepare) => void io.on("new_namespace", prepare) };
   },
   async "the pattern"(options) {
     const { io, ee, url } = await startServer(options ? { io: options } : {});
@@ -83,25 +74,9 @@ function onBothSides(
   }
 }
 
-/** Collects what nobody has caught, which would end the process of an application without such a handler. */
-function uncaught(): unknown[] {
-  const heard: unknown[] = [];
-  const listener = (err: unknown) => heard.push(err);
-  for (const event of ["uncaughtException", "unhandledRejection"] as const) {
-    const usual = process.listeners(event as "uncaughtException");
-    process.removeAllListeners(event).on(event, listener);
-    atTheEnd(() => {
-      process.removeAllListeners(event);
-      for (const former of usual) process.on(event, former);
-    });
-  }
-  return heard;
-}
-
 /** A bare client on WebSocket, which does what no library does; it keeps what it hears. */
 async function bare(url: string, query = ""): Promise<{ socket: WebSocket; heard: string[] }> {
-  const socket = new WebSocket(`${url.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket&${query}`);
-  atTheEnd(() => socket.terminate());
+  const socket = openSocket(url, query);
   const heard: string[] = [];
   socket.on("message", (data) => heard.push(String(data)));
   await next(socket as never, "open");
@@ -620,19 +595,13 @@ describe("ioHandler from a second copy of its files, as hot reload makes one", (
     const first = await startServer();
     const http = createServer();
     const io = new Server(http);
-    endPolls(io);
     const ee = copy().default(io);
-    await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
-    atTheEnd(() => {
-      const closed = io.close();
-      http.closeAllConnections();
-      return closed;
-    });
+    const { url } = await listen(http, io);
     const handed: string[] = [];
     first.ee.on("dynamic.group.chat", () => handed.push("first"));
     ee.on("dynamic.group.chat", () => handed.push("second"));
     await join(first.url, CHAT);
-    await join(`http://127.0.0.1:${(http.address() as AddressInfo).port}`, CHAT);
+    await join(url, CHAT);
     await until(() => handed.length >= 2);
     expect(handed).to.deep.equal(["first", "second"]);
   });

@@ -3,14 +3,13 @@
 import { expect } from "chai";
 import { request } from "node:http";
 import { connect as dial } from "node:net";
-import { WebSocket } from "ws";
 import {
-  atTheEnd,
   join,
   next,
   onEachTransport,
   onTheWayIn,
   openPlain,
+  openSocket,
   pause,
   startServer,
   until,
@@ -62,13 +61,6 @@ function poll(url: string, query: string, body?: string): Promise<{ status: numb
 /** Opens a long-polling connection; resolves with its id. */
 async function handshake(url: string, query: string): Promise<string> {
   return (JSON.parse((await poll(url, query)).text.slice(1)) as { sid: string }).sid;
-}
-
-/** A bare WebSocket, terminated after the test. */
-function openSocket(url: string, query: string): WebSocket {
-  const socket = new WebSocket(`${url.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket&${query}`);
-  atTheEnd(() => socket.terminate());
-  return socket;
 }
 
 /** A bare WebSocket client: sends Engine.IO packets as they are, and keeps what comes back until it is closed. */

@@ -2,13 +2,13 @@
 
 import { expect } from "chai";
 import { Manager } from "socket.io-client";
-import { WebSocket } from "ws";
 import {
   atTheEnd,
   joined,
   next,
   onEachTransport,
   openPlain,
+  openSocket,
   pause,
   peersOf,
   refusal,
@@ -103,8 +103,7 @@ describe("a repeated CONNECT", () => {
     const seen: unknown[] = [];
     const { ee, url } = await startServer({ before: (io) => io.use((_socket, done) => void setTimeout(done, 30)) });
     ee.on("dynamic.group.chat", ({ handshake: { auth } }) => seen.push(auth));
-    const socket = new WebSocket(`${url.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket&ns=${CHAT}`);
-    atTheEnd(() => socket.terminate());
+    const socket = openSocket(url, `ns=${CHAT}`);
     const heard: string[] = [];
     socket.on("message", (data) => heard.push(String(data)));
     await next(socket as never, "open");

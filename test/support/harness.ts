@@ -1,11 +1,12 @@
 // Real servers and real clients over loopback, all closed after each test.
 
 import type { EventEmitter } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type * as SocketIO from "socket.io";
 import type { Namespace, ServerOptions, Socket as ServerSocket } from "socket.io";
 import { Manager, type ManagerOptions, type Socket, type SocketOptions } from "socket.io-client";
+import { WebSocket } from "ws";
 import ioHandler, { routes, type IoHandlerOptions, type RouteEvents, type Routes } from "../../backend/io-handler";
 import { connect } from "../../frontend/client";
 import { endWaits, inTime, until, witness } from "./waiting";
@@ -59,13 +60,42 @@ export async function cleanUp(): Promise<void> {
 /** Collects the messages of the warnings of this process until the test ends; Node.js prints none of them. */
 export function warnings(): string[] {
   const heard: string[] = [];
-  const usual = process.listeners("warning");
-  process.removeAllListeners("warning").on("warning", ({ message }) => heard.push(message));
-  atTheEnd(() => {
-    process.removeAllListeners("warning");
-    for (const listener of usual) process.on("warning", listener);
-  });
+  listenInstead("warning", (warning) => heard.push((warning as Error).message));
   return heard;
+}
+
+/** Collects what nobody has caught until the test ends; it would end the process of an application without a handler. */
+export function uncaught(): unknown[] {
+  const heard: unknown[] = [];
+  for (const event of ["uncaughtException", "unhandledRejection"]) listenInstead(event, (err) => heard.push(err));
+  return heard;
+}
+
+/** Listens to an event of this process in place of all others, until the test ends; returns the others. */
+export function listenInstead(event: string, listener: (...args: unknown[]) => void): ((...args: unknown[]) => void)[] {
+  const emitter: EventEmitter = process;
+  const usual = emitter.rawListeners(event) as (typeof listener)[];
+  emitter.removeAllListeners(event).on(event, listener);
+  atTheEnd(() => {
+    emitter.removeAllListeners(event);
+    for (const former of usual) emitter.on(event, former);
+  });
+  return usual;
+}
+
+/** Lets a server listen on the loopback, on a free port if none is named, until the test ends. */
+export async function listen(http: HttpServer, io: Server, port = 0) {
+  endPolls(io);
+  await new Promise<void>((resolve) => http.listen(port, "127.0.0.1", resolve));
+  const { port: bound } = http.address() as AddressInfo;
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= io.close();
+    http.closeAllConnections();
+    return closing;
+  };
+  atTheEnd(close);
+  return { port: bound, url: `http://127.0.0.1:${bound}`, close };
 }
 
 /** What {@link startServer} can be told. */
@@ -85,7 +115,6 @@ export async function startServer<R extends Routes = typeof routes>({
 }: StartOptions<R> = {}) {
   const http = createServer();
   const io = new Server(http, ioOptions as Partial<ServerOptions>);
-  endPolls(io);
   before?.(io);
   const ee = ioHandler(io, handler);
   const created: string[] = [];
@@ -94,27 +123,17 @@ export async function startServer<R extends Routes = typeof routes>({
   anyRoute.on("namespace.created", (namespace) => created.push(namespace.name));
   anyRoute.on("namespace.retired", (namespace) => retired.push(namespace.name));
 
-  await new Promise<void>((resolve) => http.listen(port ?? 0, "127.0.0.1", resolve));
-  const { port: bound } = http.address() as AddressInfo;
-  let closing: Promise<void> | undefined;
-  const close = () => {
-    closing ??= io.close();
-    http.closeAllConnections();
-    return closing;
-  };
-  atTheEnd(close);
+  const listening = await listen(http, io, port);
   const namespaces = () => [...io._nsps.keys()].filter((name) => name !== "/").sort();
-  witness(() => `the server on port ${bound} knows ${describeServer(io)}`);
+  witness(() => `the server on port ${listening.port} knows ${describeServer(io)}`);
 
   return {
     io,
     ee,
-    port: bound,
-    url: `http://127.0.0.1:${bound}`,
+    ...listening,
     /** The names of the namespaces that were created, and of those that were retired, in order. */
     created,
     retired,
-    close,
     /** The names of the namespaces that the server knows now, without the default one. */
     namespaces,
     /** Resolves when no connection is left, and each namespace that was created has been retired once. */
@@ -205,6 +224,13 @@ export function openPlain(url: string, names: string[], options: ClientOptions =
     for (const socket of sockets) socket.disconnect();
   });
   return sockets.map((socket) => socket.connect());
+}
+
+/** A bare WebSocket to the engine of a server, terminated after the test. */
+export function openSocket(url: string, query: string): WebSocket {
+  const socket = new WebSocket(`${url.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket&${query}`);
+  atTheEnd(() => socket.terminate());
+  return socket;
 }
 
 /** Anything with listeners: of the server, of a client, of Node.js. */
