@@ -36,9 +36,9 @@ export interface IoHandlerOptions<R extends Routes> {
 /**
  * Creates the namespaces of a Socket.IO server when their first peer asks for them. Call it once for each server.
  *
- * It decides about a connection that sends CONNECT for the namespace of its `?ns=`, or for the default one. Who asks
- * for nothing there, or for a name that no route matches, is refused and told why:
- * - by a `connect_error`, if it waits for the namespace of its `?ns=`;
+ * It decides about a connection that sends CONNECT for the namespace of its `?ns=`, or for the default one. A peer
+ * without `?ns=`, or with one that no route matches, is refused and told why:
+ * - by a `connect_error`, if it has sent CONNECT for the namespace of its `?ns=`;
  * - by the event `refused` with `{ err }`, if it has asked for the default namespace itself.
  *
  * CONNECTs for other names go to Socket.IO unchanged: whoever joins a namespace of a route that way is handed over as
@@ -94,8 +94,8 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
     });
   };
 
-  // called for each namespace that is new, whoever makes it: the lines above, before their `io.of()` returns, the
-  // application, or an `io.of(/regex/)` of its own
+  // called for each new namespace, before its `io.of()` returns, whoever makes it: the lines above, the application, or
+  // an `io.of(/regex/)` of the application
   onNewNamespace(io, (namespace) => {
     const route = matchRoute(namespace.name);
     if (!route) return;
@@ -105,7 +105,7 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
       lifetimes.begin(namespace);
       ee.emit("namespace.created", namespace, route.name, creatorOf(namespace));
     } catch (err) {
-      lifetimes.retire(namespace); // a listener has failed, and its guards may be missing: nobody gets in
+      lifetimes.retire(namespace); // a listener has failed, perhaps before its `namespace.use()`: nobody gets in
       throw err;
     }
   });
@@ -122,5 +122,5 @@ export default function ioHandler<R extends Routes = typeof routes, Io extends A
   return ee as unknown as EventEmitter<RouteEvents<keyof R & string, Io>>; // outside, only the routes of the table exist
 }
 
-export { ioHandler }; // by name too, which every kind of module finds
+export { ioHandler }; // by name too: ES modules and `require()` do not agree about what `default` is
 export type { Refusal, RouteEvents, Routes };

@@ -447,19 +447,31 @@ onEachTransport("on a connection that stays for another namespace, a peer", (tra
     return others;
   }
 
-  it("may ask again where a middleware of io.use has thrown", async () => {
+  /** A server whose `io.use` has thrown for a peer on such a connection, and lets everybody in from then on. */
+  async function startAfterThrow() {
     const heard = uncaught();
-    const { io, url } = await startServer();
-    let calls = 0;
-    io.use((_socket, done) => {
-      if (++calls === 1) throw new Error("the database is away");
+    const server = await startServer();
+    const seen: ServerSocket[] = [];
+    server.io.use((socket, done) => {
+      if (seen.push(socket) === 1) throw new Error("the database is away");
       done();
     });
-    const [peer] = await startWithApp(url, io);
+    const [peer] = await startWithApp(server.url, server.io);
     peer!.connect();
     await until(() => heard.length === 1);
-    await joined(peer!.disconnect().connect());
-    expect(calls).to.equal(2);
+    return { ...server, peer: peer!, seen };
+  }
+
+  it("may ask again where a middleware of io.use has thrown", async () => {
+    const { peer, seen } = await startAfterThrow();
+    await joined(peer.disconnect().connect());
+    expect(seen).to.have.lengthOf(2);
+  });
+
+  it("holds nothing where a middleware of io.use has thrown", async () => {
+    const { url, namespaces } = await startAfterThrow();
+    (await join(url, CHAT, { transports })).disconnect();
+    await until(namespaces, ["/app"], "namespaces");
   });
 
   it("is not refused by what a middleware says late about its former CONNECT", async () => {
@@ -493,19 +505,23 @@ onEachTransport("on a connection that stays for another namespace, a peer", (tra
 });
 
 describe("a listener that throws", () => {
-  it("of disconnect keeps nobody from hearing of the refusal", async () => {
-    const heard = uncaught();
-    const { io, ee, url } = await startServer();
-    io.on("connection", (socket) =>
-      socket.on("disconnect", () => {
+  for (const event of ["disconnect", "peer.refused"] as const) {
+    it(`of ${event} keeps nobody from hearing of the refusal, and does not end the process`, async () => {
+      const heard = warnings();
+      const { io, ee, url } = await startServer();
+      const fail = () => {
         throw new Error("the application's own");
-      }),
-    );
-    const told = next<[ServerSocket, { err: string }]>(ee as never, "peer.refused");
-    openPlain(url, [WRONG], { query: { ns: WRONG }, reconnection: false });
-    expect((await told)[1]).to.deep.equal({ err: `no route matches ${WRONG}` });
-    await until(() => heard.length === 1);
-  });
+      };
+      io.on("connection", (socket) => event === "disconnect" && socket.on("disconnect", fail));
+      const told = next<[ServerSocket, { err: string }]>(ee as never, "peer.refused");
+      if (event === "peer.refused") ee.on("peer.refused", fail);
+      const peer = open(url, WRONG, { reconnection: false });
+      expect((await refusal(peer)).message).to.equal(`no route matches ${WRONG}`);
+      expect((await told)[1]).to.deep.equal({ err: `no route matches ${WRONG}` });
+      await until(() => heard.length === 1);
+      expect(heard).to.deep.equal(["the application's own"]);
+    });
+  }
 
   it("of namespace.created ends a namespace once that the application itself has made", async () => {
     const heard = uncaught();
@@ -614,11 +630,13 @@ describe("NODE_DEBUG=first-peer", () => {
       const { io: connect } = require("socket.io-client");
       const io = new Server();
       const ee = require("./backend/io-handler").default(io);
+      io.use(({ handshake: { auth } }, next) => next(auth.user ? undefined : new Error("who are you?")));
       io.listen(0);
       const url = "http://127.0.0.1:" + io.httpServer.address().port;
-      const open = (ns) => connect(url + ns, { query: { ns }, forceNew: true });
-      ee.on("namespace.retired", () => open("/wrong").on("connect_error", () => io.close()));
-      const peer = open("${CHAT}").on("connect", () => peer.disconnect());`;
+      const open = (ns, auth) => connect(url + ns, { query: { ns }, auth, forceNew: true });
+      const last = () => open("${CHAT}").on("connect_error", () => io.close());
+      ee.on("namespace.retired", () => open("/wrong", { user: "Ada" }).on("connect_error", last));
+      const peer = open("${CHAT}", { user: "Ada" }).on("connect", () => peer.disconnect());`;
     const { stderr } = await promisify(execFile)(process.execPath, ["-r", "ts-node/register", "-e", script], {
       cwd: path(__dirname, ".."),
       env: { ...process.env, NODE_DEBUG: "first-peer" },
@@ -636,6 +654,10 @@ describe("NODE_DEBUG=first-peer", () => {
       'ID waits for the default namespace, and asks for "/wrong"',
       'ID is refused: "no route matches /wrong"',
       '"/wrong" is held by 0',
+      `ID holds "${CHAT}", as one of 1`,
+      `ID waits for the default namespace, and asks for "${CHAT}"`,
+      'ID is refused by a middleware: {"message":"who are you?"}',
+      `"${CHAT}" is held by 0`,
     ]);
   });
 });

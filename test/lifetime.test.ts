@@ -51,7 +51,8 @@ onEachTransport("the lifetime of a namespace", (transports) => {
     const peer = await join(url, CHAT, { transports });
     const [atServer] = await peersOf(io, CHAT, 1);
     const events: string[] = [];
-    atServer!.conn.on("close", () => setTimeout(() => events.push("half of it"), 75));
+    // before Socket.IO hears of it, so that a busy machine cannot stop between the two timers
+    atServer!.conn.prependListener("close", () => setTimeout(() => events.push("half of it"), 75));
     ee.on("namespace.retired", () => events.push("retired"));
     peer.disconnect();
     await calm();
@@ -172,6 +173,14 @@ onEachTransport("the lifetime of a namespace", (transports) => {
     await until(() => peers === 1);
     await calm();
     expect(created).to.deep.equal([]);
+  });
+
+  it("a peer that the application has put out of the default namespace alone gets in all the same", async () => {
+    const { io, url, created } = await startServer({
+      before: (io) => io.on("connection", (socket) => void socket.disconnect()),
+    });
+    await join(url, CHAT, { transports });
+    expect([created.length, io.of(CHAT).sockets.size, io.sockets.sockets.size]).to.deep.equal([1, 1, 0]);
   });
 
   it("a peer that joins while the namespace goes is let in or refused, and never lost in one that is gone", async () => {

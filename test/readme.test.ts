@@ -7,15 +7,12 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { readConfigFile, sys } from "typescript";
 import { compile } from "./support/compiler";
-import { compiledServer, DemoProcess } from "./support/demo-server";
+import { compiledServer, runFile } from "./support/demo-server";
 import { pythonOrSkip } from "./support/python";
 import { blocks, pasted, readmes, root } from "./support/readmes";
 
 /** Code in which only words and their order count, not how it is indented or wrapped. */
 const normal = (code: string) => code.replace(/\s+/g, " ").trim();
-
-/** Runs a TypeScript file as the README says, until the test ends. */
-const run = (file: string) => new DemoProcess(process.execPath, [join(root, "node_modules/ts-node/dist/bin.js"), file]);
 
 describe("the READMEs", () => {
   for (const [path, code] of blocks("excerpt")) {
@@ -93,24 +90,39 @@ describe("the READMEs", () => {
 
   it("has a whole server and a whole client that run as they stand, and a refusal that is heard", async () => {
     const folder = pasted();
-    const [, port] = await run(join(folder, "backend/hello.ts")).line(/"port":(\d+)/);
+    const [, port] = await runFile(join(folder, "backend/hello.ts")).line(/"port":(\d+)/);
     const file = join(folder, "frontend/hello.ts");
     const code = readFileSync(file, "utf8").replace("3000", port!);
     writeFileSync(file, code);
-    await run(file).line(/^hello \(item 2 of category 1\)$/);
+    await runFile(file).line(/^hello \(item 2 of category 1\)$/);
     writeFileSync(file, code.replace("process.argv[2]", '"/category/x"'));
-    await run(file).line(/^refused: no route matches \/category\/x$/);
+    await runFile(file).line(/^refused: no route matches \/category\/x$/);
   });
 
   it("has an auction that works as pasted", async () => {
     const folder = pasted();
-    const [, port] = await run(join(folder, "backend/auction.ts")).line(/"port":(\d+)/);
+    const [, port] = await runFile(join(folder, "backend/auction.ts")).line(/"port":(\d+)/);
     const file = join(folder, "frontend/bidder.ts");
     writeFileSync(file, readFileSync(file, "utf8").replace("3001", port!));
 
-    const bidder = run(file);
+    const bidder = runFile(file);
     await bidder.line(/is 10$/);
     expect(bidder.lines).to.deep.equal(["the highest bid for the lamp is 0", "the highest bid for the lamp is 10"]);
+  });
+
+  it("has a guarded server that works as pasted, and says why it refuses", async () => {
+    const folder = pasted();
+    const [, port] = await runFile(join(folder, "backend/guarded.ts")).line(/"port":(\d+)/);
+    const file = join(folder, "frontend/member.ts");
+    const code = readFileSync(file, "utf8").replace("3002", port!);
+    for (const [token, line] of [
+      ["token of Ada", /^Ada: hello$/],
+      ["token of Mallory", /^refused: not here$/],
+      ["another", /^refused: members only$/],
+    ] as const) {
+      writeFileSync(file, code.replace("process.argv[2]", JSON.stringify(token)));
+      await runFile(file).line(line);
+    }
   });
 
   describe("in Python", () => {

@@ -3,7 +3,20 @@
 import { expect } from "chai";
 import type { Server, Socket as ServerSocket } from "socket.io";
 import { WebSocket } from "ws";
-import { atTheEnd, join, joined, next, open, openPlain, peersOf, refusal, startServer, until } from "./support/harness";
+import {
+  atTheEnd,
+  join,
+  joined,
+  next,
+  open,
+  openPlain,
+  openSocket,
+  peersOf,
+  refusal,
+  startServer,
+  until,
+  warnings,
+} from "./support/harness";
 import { limitEachAddress } from "./support/limit";
 import { blocks, startExample } from "./support/readmes";
 
@@ -58,6 +71,42 @@ describe("the auction", () => {
 });
 
 describe("the guarded server", () => {
+  it("lets some create, and others only join, as the guide shows", async () => {
+    const { io, ee, url } = await startServer();
+    const logged = warnings();
+    const mayCreate = (socket: ServerSocket) => socket.handshake.auth["user"] === "Ada";
+    const there = new Set<string>();
+    io.use((socket, next) => {
+      const name = String(socket.handshake.query["ns"]).replace(/^\/?/, "/");
+      next(there.has(name) || mayCreate(socket) ? undefined : new Error("only Ada may open a chat"));
+    });
+    ee.on("namespace.created", (namespace, _route, creator) => {
+      if (creator && !mayCreate(creator)) throw new Error("only Ada may open a chat");
+      there.add(namespace.name);
+      namespace.use((socket, next) => next(socket.handshake.auth["user"] === "Eve" ? new Error("not Eve") : undefined));
+    });
+    ee.on("namespace.retired", ({ name }) => there.delete(name));
+    const ben = { auth: { user: "Ben" } };
+    expect((await refusal(open(url, CHAT, ben))).message).to.equal("only Ada may open a chat");
+    const ada = await join(url, CHAT, { auth: { user: "Ada" } });
+    const joinedLater = await join(url, CHAT, { ...ben, query: { ns: CHAT.slice(1) } });
+
+    const eve = openSocket(url, `ns=${CHAT}`);
+    const ask = () => eve.send(`40${CHAT},{"user":"Eve"}`);
+    let heard = "";
+    eve.on("message", (packet) => (heard += String(packet)));
+    await next(eve as never, "open");
+    ask();
+    await until(() => heard.includes("not Eve"));
+    for (const socket of [ada, joinedLater]) socket.disconnect();
+    await until(() => !there.has(CHAT)); // Eve, who was refused, has kept her connection
+    ask();
+    await next(eve as never, "close");
+    await empty(io);
+    expect(logged).to.deep.equal(["only Ada may open a chat"]);
+    expect((await refusal(open(url, CHAT, ben))).message).to.equal("only Ada may open a chat");
+  });
+
   const token = (name: string) => ({ auth: { token: `token of ${name}` } });
 
   it("takes a peer for the one whom io.use has seen, whatever its second auth says", async () => {

@@ -2,12 +2,12 @@
 
 import { randomBytes } from "node:crypto";
 import type { EventEmitter } from "node:events";
-import { setImmediate as tick } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { createShardedAdapter } from "@socket.io/redis-adapter";
 import type { Namespace, Server } from "socket.io";
 import type { RouteEvents } from "../io-handler";
 import { Channels } from "./channels";
-import { within } from "./plain";
+import { within } from "./errors";
 
 /** Milliseconds that a peer waits at most: for Redis on its way into a namespace, and for what the other nodes say. */
 const WAIT = 1000;
@@ -22,16 +22,15 @@ const channelOf = (name: string) => `socket.io#${name}#`; // as the sharded adap
  */
 export class Cluster<T = unknown> {
   private readonly here = new Map<string, Namespace>();
-  private readonly asking = new Set<Promise<T[]>>();
-  private readonly questions = new Map<number, (answer: T) => void>();
-  private readonly id = randomBytes(6).toString("hex");
-  private asked = 0;
-  private answer: ((namespace: Namespace) => T) | undefined;
+  private readonly questions = new Map<string, (answer: T) => void>(); // this node's own that are open, by their ids
+  private readonly id = randomBytes(9).toString("base64"); // the ids of its questions begin with it
+  private nextQuestion = 0;
+  private describe: ((namespace: Namespace) => T) | undefined;
 
   private constructor(private readonly channels: Channels) {}
 
   /**
-   * @param url - the address of a Redis server, or of any node of a Redis Cluster: `redis://[[user]:password@]host[:port]`
+   * @param url - the address of a Redis server, or of any server of a Redis Cluster: `redis://[[user]:password@]host[:port]`
    * @throws Error whose message is one plain sentence, without the password, where it cannot be used
    */
   static async join<T>(url: string): Promise<Cluster<T>> {
@@ -43,23 +42,24 @@ export class Cluster<T = unknown> {
    *
    * @param io - the server, without connection state recovery, which the sharded adapter does not support
    * @param ee - what `ioHandler` returned for it, with a `retireAfter` in which answers of other nodes can arrive
-   * @param answer - what this node says about one of its namespaces when {@link askAll} asks
+   * @param describe - what this node says about one of its namespaces when {@link askAll} asks
    */
   serve<Route extends string>(
     io: Server,
     ee: EventEmitter<RouteEvents<Route>>,
-    answer: (namespace: Namespace) => T,
+    describe: (namespace: Namespace) => T,
   ): void {
-    // "static": in the other modes each room has a channel of its own, to which nobody's way in waits for a subscription
+    // "static": in the other modes each room has a channel of its own, and nobody waits until that is subscribed
     io.adapter(createShardedAdapter(this.channels, this.channels, { subscriptionMode: "static" }));
-    this.answer = answer;
+    this.describe = describe;
 
     (ee as EventEmitter<RouteEvents<string>>)
       .on("namespace.created", (namespace) => {
         const { name } = namespace;
         this.here.set(name, namespace);
         this.channels.sSubscribe(questionsIn(name), (message) => this.onMessage(namespace, String(message)));
-        // A peer that is in a namespace hears everything: nobody is let in before Redis knows that this node listens.
+        // A peer waits until Redis has confirmed that this node hears the namespace, so that the peer hears everything. It
+        // gets in without where Redis is lost or refuses, or after a second
         namespace.use(async (_socket, next) => {
           const listening = [channelOf(name), questionsIn(name)].map((channel) => this.channels.settled(channel));
           await within(WAIT, Promise.all(listening)).catch(() => {});
@@ -74,47 +74,58 @@ export class Cluster<T = unknown> {
 
   /**
    * Asks all nodes that have a namespace what they say about it: the answer of this node comes first, then those that the
-   * others give within a second. It never fails. Nobody is asked about a namespace that `namespace.created` did not tell of.
+   * others give within a second. It fails only where `describe` fails on this node. Nobody answers about a namespace that
+   * `namespace.created` did not tell of on this node.
    */
-  readonly askAll = (namespace: Namespace): Promise<T[]> => {
+  readonly askAll = async (namespace: Namespace): Promise<T[]> => {
+    // Not `serverSideEmitWithAck`: it waits for processes that have the namespace and do not answer, such as a job that
+    // only emits, and its answers come all or not at all. Questions and answers use one channel: where a question
+    // arrives, an answer can.
     const { name } = namespace;
-    const id = this.asked++;
-    const answers = [this.answer!(this.here.get(name) ?? namespace)]; // it may have been created anew
+    const id = `${this.id} ${this.nextQuestion++}`;
+    const answers = [this.describe!(this.here.get(name) ?? namespace)]; // the caller's may have ended since
     const all = new Promise<void>((resolve) => {
-      let missing = 0; // it is below zero where answers are faster than the word of how many will come
-      const count = (more: number) => (missing += more) === 0 && resolve();
+      let others = Infinity; // not known until Redis has answered: the first answers of nodes may come before that
+      const check = () => answers.length > others && resolve();
       this.questions.set(id, (answer) => {
         answers.push(answer);
-        count(-1);
+        check();
       });
-      void this.channels.publish(questionsIn(name), JSON.stringify([this.id, id])).then(count);
+      void this.channels.publish(questionsIn(name), JSON.stringify([id])).then((count) => {
+        others = count;
+        check();
+      });
     });
-    const asked = within(WAIT, all)
-      .catch(() => {}) // a node hangs
-      .then(() => answers)
-      .finally(() => this.questions.delete(id) && this.asking.delete(asked));
-    this.asking.add(asked);
-    return asked;
+    await within(WAIT, all).catch(() => {}); // a node hangs
+    this.questions.delete(id);
+    return answers;
   };
 
-  /** Leaves the cluster, once what was asked is answered and what followed from it is sent, or after 1.25 s. */
+  /** Hears a question, which has no answer with it, or the answer to one. */
+  private onMessage(namespace: Namespace, message: string): void {
+    const [id, ...answers] = JSON.parse(message) as [id: string, answer?: T];
+    if (id.startsWith(this.id)) {
+      for (const answer of answers) this.questions.get(id)?.(answer as T);
+      return;
+    }
+    if (answers.length > 0) return; // to another node
+    void this.channels.publish(questionsIn(namespace.name), JSON.stringify([id, this.describe!(namespace)]));
+  }
+
+  /** Leaves the cluster, once what was asked is answered and what followed from it is sent, or after 1.25 seconds. */
   async close(): Promise<void> {
     const answered = async () => {
-      for (; this.asking.size > 0; await tick()) await Promise.all(this.asking);
+      do
+        await pause(10); // meanwhile, what follows from an answer is sent, and it may be a question
+      while (this.questions.size > 0);
     };
     await within(WAIT, answered()).catch(() => {});
     await this.channels.close();
   }
-
-  // Not `serverSideEmitWithAck`: it waits for processes that have the namespace and do not answer, such as a job that only
-  // emits, and its answers come all or not at all. Questions and answers share a channel, which is lost or there as one.
-  private onMessage(namespace: Namespace, message: string): void {
-    const [asker, id, ...answers] = JSON.parse(message) as [asker: string, id: number, answer?: T];
-    if (asker === this.id) for (const answer of answers) this.questions.get(id)?.(answer as T);
-    else if (answers.length === 0)
-      void this.channels.publish(questionsIn(namespace.name), JSON.stringify([asker, id, this.answer!(namespace)]));
-  }
 }
 
-/** In Redis, it is in the same slot as the channel of the messages: that has the part in braces as its name. */
+/**
+ * The channel of questions and answers. The part in braces puts it into the slot of the channel of the messages: one lost
+ * master takes both, and no other namespace. (Not so where the name of the namespace itself has braces.)
+ */
 const questionsIn = (name: string) => `socket.io#{${channelOf(name)}}`;

@@ -1,19 +1,36 @@
-// masters.ts: which masters are lost, as the log tells it; one Redis is a master too. ioredis connects again by itself. It
-// does not notice that a master is frozen, and does not know when all channels are there again.
+// masters.ts: which masters there are, and which are lost, as the log tells it. One Redis counts as a master. ioredis does
+// not restore the connections of a Redis Cluster that publish: this file does. And ioredis notices a frozen master only
+// while a command waits for an answer: so this file sends one each second.
 
-import { Cluster } from "ioredis";
-import { channelAt, masterOf, mastersOf, type Client } from "./client";
-import { isRefusal, plain } from "./plain";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Redis } from "ioredis";
+import { plain } from "./errors";
+import {
+  addressOf,
+  askForSlots,
+  connectionsOf,
+  isReady,
+  isReplaced,
+  masterOf,
+  mastersOf,
+  rememberMasters,
+  serversOf,
+  subscriberOf,
+  type Client,
+} from "./servers";
 import type { Subscriptions } from "./subscriptions";
 
-const EVERY = 1000; // milliseconds from one question to a master to the next
+const CHECK_EVERY = 1000; // milliseconds
+const CHECK_EVERY_WHILE_LOST = 250; // the same while a master is lost: its replica may take over at any moment
+const ASK_AFTER_MOVE = 100; // milliseconds until a Redis Cluster is asked for the slots: once for all that move meanwhile
 
 /** The masters of a Redis Cluster, or one Redis. */
 export class Masters {
-  private readonly lost = new Set<string>();
-  private readonly asked = new Set<string>(); // those whose answer is to come
-  private readonly reasons = new Map<string, Error>();
-  private readonly clock = setInterval(() => this.check(), EVERY);
+  private known: Redis[] = []; // the masters that were told of last
+  private readonly lost = new Set<string>(); // the addresses of those that the log calls lost
+  private clock: NodeJS.Timeout | undefined;
+  private asking: Promise<void> | undefined; // the question for the slots, while it is open
+  private isOver = false;
 
   /** @param name - of the server in messages */
   constructor(
@@ -21,64 +38,134 @@ export class Masters {
     private readonly name: string,
     private readonly subscriptions: Subscriptions,
   ) {
-    client
-      .on("error", (err: Error) => this.reasons.set("", err))
-      .on("nodeError", (err: Error, master: string) => this.reasons.set(master, err))
-      .on("close", () => mastersOf(client).forEach((master) => this.onLost(master)))
-      .on("-node", (_redis, master?: string) => master && this.onLost(master)) // its connection for subscriptions
-      .on("ready", () => this.check())
-      .on("subscribersReady", () => mastersOf(client).forEach((master) => this.lost.has(master) && this.ask(master)));
-  }
-
-  /** Whether the master of a channel is lost: then nothing is sent, for it could arrive late. */
-  isLost(channel: string): boolean {
-    return this.client.status !== "ready" || (this.lost.size > 0 && this.lost.has(masterOf(this.client, channel)));
+    this.remember(mastersOf(client));
+    const begin = (server: Redis) => {
+      this.watch(server);
+      this.listen(server);
+    };
+    serversOf(client).forEach(begin); // replicas too: one may become a master
+    client.on("+node", begin); // a server that is new in the Redis Cluster
+    this.checkAfter(CHECK_EVERY);
   }
 
   /** From now on nothing is watched. */
   stop(): void {
-    clearInterval(this.clock);
-    this.client.removeAllListeners("close").removeAllListeners("-node");
+    clearTimeout(this.clock);
+    this.isOver = true;
   }
 
-  private check(): void {
-    const { client, lost, subscriptions } = this;
-    if (client instanceof Cluster) client.refreshSlotsCache();
-    const masters = mastersOf(client);
-    for (const master of masters) void this.ask(master);
-    for (const master of lost) {
-      if (!masters.has(master) && lost.delete(master)) console.log(`${this.nameOf(master)} is replaced.`);
+  private checkAfter(milliseconds: number): void {
+    clearTimeout(this.clock);
+    this.clock = setTimeout(() => this.tick(), milliseconds);
+  }
+
+  private tick(): void {
+    this.checkAfter(this.lost.size > 0 ? CHECK_EVERY_WHILE_LOST : CHECK_EVERY);
+    // Where there is no answer in 3 s, ioredis ends the connection. HELLO needs no rights
+    for (const connection of mastersOf(this.client).flatMap(connectionsOf)) connection.call("HELLO").catch(() => {});
+    void this.check();
+  }
+
+  /** Notices when a connection to a server comes, and when it is lost. */
+  private watch(server: Redis): void {
+    for (const connection of connectionsOf(server)) {
+      let reason: Error | undefined;
+      connection
+        .on("ready", () => {
+          reason = undefined;
+          void this.check();
+        })
+        .on("error", (err: Error) => (reason = err))
+        .on("close", () => this.onClosed(server, reason));
     }
-    // once a minute, each channel of a Redis Cluster has its turn, in case ioredis has lost it where a slot moved
-    const inTurn = client instanceof Cluster ? EVERY / 60_000 : 0;
-    const isDue = (channel: string) => !subscriptions.isSettled(channel) || Math.random() < inTurn;
-    void subscriptions.renew((channel) => !this.isLost(channel) && isDue(channel));
   }
 
-  /** Asks a master for a sign of life: where there is none in 3 s, ioredis ends the connection. */
-  private async ask(master: string): Promise<void> {
-    const { client, asked, lost } = this;
-    if (asked.has(master)) return;
-    asked.add(master);
-    const question = async () => client.sunsubscribe(channelAt(client, master));
-    const answered = await question().then(() => true, isRefusal);
-    if (answered && lost.has(master)) {
-      const isBack = await this.subscriptions.renew((channel) => masterOf(client, channel) === master);
-      if (isBack && lost.delete(master)) console.log(`${this.nameOf(master)} is back.`);
-    }
-    asked.delete(master);
+  /** Passes on what a server says on the connection that hears. */
+  private listen(server: Redis): void {
+    let isQueued = false;
+    subscriberOf(server)
+      .on("ready", () => void this.subscriptions.renew()) // at once: Redis has forgotten what this connection has heard
+      // Redis has ended a subscription by itself, since the slot has moved. All that it has ended in one go is looked at once
+      .on("moved", () => {
+        if (isQueued) return;
+        isQueued = true;
+        queueMicrotask(() => {
+          isQueued = false;
+          this.subscriptions.followSlots(server);
+        });
+      })
+      .on("smessageBuffer", (channel: Buffer, message: Buffer) => {
+        // a master that was frozen wakes up, and counts as lost on the other connection already: this comes too late
+        if (isReady(server)) this.subscriptions.onMessage(message, channel);
+      });
   }
 
-  private onLost(master: string): void {
-    if (this.lost.has(master) || !mastersOf(this.client).has(master)) return;
-    this.lost.add(master);
-    const reason = plain(this.reasons.get(master) ?? new Error("the connection was closed"));
-    this.reasons.delete(master);
+  private onClosed(server: Redis, reason = new Error("the connection was closed")): void {
+    const address = addressOf(server);
+    if (this.isOver || this.lost.has(address) || !this.known.includes(server)) return;
+    this.lost.add(address);
+    this.checkAfter(CHECK_EVERY_WHILE_LOST);
     const meanwhile = "each node is on its own in the namespaces that it carries";
-    console.error(`${this.nameOf(master)} is lost: ${reason}. Until it is back or replaced, ${meanwhile}.`);
+    console.error(`${this.nameOf(address)} is lost: ${plain(reason)}. Until it is back or replaced, ${meanwhile}.`);
   }
 
-  private nameOf(master: string): string {
-    return master ? `The master ${master} of ${this.name}` : this.name;
+  /** Resolves when a Redis Cluster has been asked anew who has the slots. */
+  slotsAreKnown(): Promise<void> {
+    this.asking ??= pause(ASK_AFTER_MOVE).then(() => {
+      this.asking = undefined; // what moves from now on is asked for once more
+      return this.findMasters();
+    });
+    return this.asking;
+  }
+
+  private remember(masters: Redis[]): void {
+    this.known = masters;
+    rememberMasters(this.client, masters);
+  }
+
+  /** Asks a Redis Cluster who its masters are; connects to all of them, and hears no replica. */
+  private async findMasters(): Promise<void> {
+    await askForSlots(this.client);
+    if (this.client.status !== "ready") return; // lost, or over: ioredis does not know yet which of the servers are masters
+    const masters = mastersOf(this.client);
+    if (masters.length > 0) this.remember(masters); // none: the server that was asked is in no Redis Cluster now
+    for (const connection of masters.flatMap(connectionsOf)) {
+      // "wait": it was never needed. "end": it is closed, since it was lost, or since its server was a replica
+      if (connection.status === "wait" || connection.status === "end") connection.connect().catch(() => {});
+    }
+    // A master that was frozen and is a replica now sends what its successor sends too: it must not be heard on both
+    for (const replica of serversOf(this.client).filter((server) => !masters.includes(server))) {
+      if (subscriberOf(replica).status === "ready") subscriberOf(replica).disconnect();
+    }
+  }
+
+  /** Looks after all that may have changed. */
+  private async check(): Promise<void> {
+    await this.findMasters();
+    if (this.isOver) return;
+    await this.subscriptions.renew();
+    this.tellWhatIsBack();
+  }
+
+  private tellWhatIsBack(): void {
+    for (const address of this.lost) {
+      const fate = this.fateOf(address);
+      if (!fate) continue;
+      this.lost.delete(address);
+      console.log(`${this.nameOf(address)} is ${fate}.`);
+    }
+  }
+
+  /** What has become of a lost master; nothing, as long as there are channels that this node does not hear because of it. */
+  private fateOf(address: string): "back" | "replaced" | undefined {
+    const { client, subscriptions } = this;
+    if (isReplaced(client, address)) return subscriptions.hearsAll(() => true) ? "replaced" : undefined;
+    const master = mastersOf(client).find((master) => addressOf(master) === address);
+    if (!master || !isReady(master)) return undefined;
+    return subscriptions.hearsAll((channel) => masterOf(client, channel) === master) ? "back" : undefined;
+  }
+
+  private nameOf(address: string): string {
+    return this.client.isCluster ? `The master ${address} of ${this.name}` : this.name;
   }
 }

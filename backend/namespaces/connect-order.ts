@@ -1,9 +1,9 @@
 // connect-order.ts: the default namespace goes first. Socket.IO 2 put every client into it, and kept other CONNECT
-// packets until that was done. The article relies on it, and Socket.IO 4 dropped it. Here it is again, for connections
-// whose handshake has `?ns=`: the CONNECT for that namespace waits until the default namespace has decided about the
-// connection, and if the client has not asked for the default namespace, the server asks on its behalf. (A connection
-// without `?ns=` that asks for the default namespace goes the same way, and is refused then. What is private in
-// Socket.IO, such as `Client`, is explained in internals.ts.)
+// packets until that was done. The article relies on this order, and Socket.IO 4 does not keep it. This file restores
+// it for connections whose handshake has `?ns=`: the CONNECT for that namespace waits until the default namespace has
+// decided about the connection, and if the client has not asked for the default namespace, the server asks on its
+// behalf. (A connection without `?ns=` that asks for the default namespace goes the same way, and is refused then. What
+// is private in Socket.IO, such as `Client`, is explained in internals.ts.)
 import { inspect } from "node:util";
 import type { Namespace, Server, Socket } from "socket.io";
 import * as internals from "./internals";
@@ -13,19 +13,19 @@ import { log } from "./log";
 import type { Refusal } from "./routes";
 import { StandIn } from "./stand-in";
 
-/** The CONNECT of a client for the namespace that its handshake asks for. */
-interface WaitingConnect {
+/** What a client has asked for so far, of the namespace of its handshake and the default one. */
+interface Asked {
   /** The name of that namespace; `undefined` for a handshake that asks for none. */
   ns: string | undefined;
   /** Lets the CONNECT go on to Socket.IO; `undefined` if the client has only asked for the default namespace so far. */
-  next?: () => void;
+  goOn?: () => void;
 }
 
 /** A connection about which the default namespace has not decided yet. */
-interface Undecided extends WaitingConnect {
+interface Undecided extends Asked {
   standIn: StandIn;
-  /** Whether it was refused or decided about meanwhile: a middleware may call `next` more than once. */
-  isOver: boolean;
+  /** Whether the connection is admitted or refused already: a middleware may call `next` again. */
+  isDecided: boolean;
 }
 
 /** The peer that is being decided about, on each server. */
@@ -65,56 +65,55 @@ export function onConnection(
   const undecided = new WeakMap<Client, Undecided>();
 
   internals.followClients(io, {
-    onConnect(client, name, auth, next) {
+    onConnect(client, name, auth, goOn) {
       const ns = namespaceIn(internals.queryOf(client)); // of the handshake; `name` is what this CONNECT asks for
       if (name !== "/" && name !== ns) {
-        next(); // neither of the two names that are decided about here
+        goOn(); // neither of the two names that are decided about here
         return;
       }
       const waiting = undecided.get(client);
       if (waiting) {
-        note(waiting, name, next);
+        note(waiting, name, goOn);
         return;
       }
 
-      const socket = internals.socketInDefault(io, client);
-      if (socket && name === "/") {
-        answerLate(client, socket);
+      const inDefault = internals.socketInDefault(io, client); // it was admitted before
+      if (inDefault && name === "/") {
+        answerForDefault(client, inDefault);
         return;
       }
 
       if (ns) lifetimes.hold(client, ns); // it must not be retired while the client waits
-      // decided before: but its namespace may have refused it then, and may have been retired since
-      if (socket) admitOrRefuse(client, socket, { ns, next });
-      else enterDefault(client, ns, name, auth, next);
+      if (!inDefault) enterDefault(client, ns, name, auth, goOn);
+      else admitOrRefuse(client, inDefault, { ns, goOn }); // again: its namespace may have been retired since
     },
 
     onClosed(client) {
-      undecided.delete(client);
       lifetimes.releaseAll(client);
-      internals.closeSockets(client);
+      internals.closeSocketsLeft(client);
     },
   });
 
   /** Asks for the default namespace, with the first CONNECT that the client sends for either of the two. */
-  function enterDefault(client: Client, ns: string | undefined, name: string, auth: Auth, next: () => void): void {
-    const waiting: Undecided = { ns, standIn: new StandIn(client, onDefaultRefused), isOver: false };
+  function enterDefault(client: Client, ns: string | undefined, name: string, auth: Auth, goOn: () => void): void {
+    const waiting: Undecided = { ns, standIn: new StandIn(client, onDefaultRefused), isDecided: false };
     undecided.set(client, waiting);
-    note(waiting, name, next);
+    note(waiting, name, goOn);
     log("%s waits for the default namespace, and asks for %j", client.id, ns);
 
     const entered = internals.addToDefault(io, client, waiting.standIn, authForDefault(io, auth), (socket) => {
       if (waiting.standIn.passesOn) internals.giveClient(socket, client);
-      // Socket.IO calls the listeners of `connection` next, so this comes after them, also if one throws
       void Promise.resolve().then(() => {
-        if (waiting.isOver) return;
+        // Socket.IO has called the listeners of `connection` by now, also if one of them has thrown
+        if (waiting.isDecided) return;
         stopWaiting(client, waiting);
         admitOrRefuse(client, socket, waiting);
       });
     });
     entered.catch((err) => {
-      // A middleware has thrown. It may have called `next` before, so this is not over; but the client may ask again
-      undecided.delete(client);
+      // A middleware has thrown, and nobody answers this client. It may ask again, and is a new case then. (If the
+      // middleware has called `next` before it threw, the peer gets in all the same.)
+      forget(client, waiting);
       if (ns) lifetimes.releaseUnlessJoined(client, ns);
       throw err; // as in Socket.IO, this is an unhandled rejection of the application's
     });
@@ -122,36 +121,41 @@ export function onConnection(
 
   /**
    * Notes a CONNECT of a client that waits. For the default namespace a note is enough, since the server has asked for
-   * it already. Of two for its namespace the first counts, whose `auth` the middlewares see.
+   * it already. Of two CONNECTs for its namespace the first goes on, with its `auth`.
    */
-  function note(waiting: Undecided, name: string, next: () => void): void {
+  function note(waiting: Undecided, name: string, goOn: () => void): void {
     if (name === "/") waiting.standIn.passesOn = true;
-    else waiting.next ??= next;
+    else waiting.goOn ??= goOn;
   }
 
   function stopWaiting(client: Client, waiting: Undecided): void {
-    waiting.isOver = true;
-    undecided.delete(client);
+    waiting.isDecided = true;
+    forget(client, waiting);
+  }
+
+  /** The client may have asked again meanwhile: that is another entry, which stays. */
+  function forget(client: Client, waiting: Undecided): void {
+    if (undecided.get(client) === waiting) undecided.delete(client);
   }
 
   /** Decides about a peer that is in the default namespace. */
-  function admitOrRefuse(client: Client, socket: Socket, waiting: WaitingConnect): void {
-    if (client.conn.readyState !== "open") return; // closed meanwhile, by the client or by a listener of `connection`
-    let refusal: Refusal | undefined;
+  function admitOrRefuse(client: Client, socket: Socket, asked: Asked): void {
+    // closed meanwhile, by the client or by `socket.disconnect(true)`; `socket.disconnect()` refuses nobody
+    if (client.conn.readyState !== "open") return;
     try {
-      refusal = decide(socket);
-      if (!refusal) {
+      const refusal = decide(socket);
+      if (refusal) {
+        refuse(client, socket, asked, refusal);
+      } else {
         log("%s is admitted", client.id);
-        waiting.next?.();
+        asked.goOn?.();
       }
     } catch (err) {
-      // It comes from the application: from a listener of `namespace.created`, from its adapter, or from a function
-      // that it gave to `io.of()`. Socket.IO closes a connection whose CONNECT fails, and so does this: nobody else is
-      // concerned.
+      // It comes from the application: from its adapter, or from one of its listeners, such as that of
+      // `namespace.created`. Socket.IO closes a connection whose CONNECT fails, and so does this: nobody else is concerned.
       client.conn.close();
       process.emitWarning(err instanceof Error ? err : inspect(err));
     }
-    if (refusal) refuse(client, socket, waiting, refusal);
   }
 
   function decide(socket: Socket): Refusal | undefined {
@@ -164,14 +168,15 @@ export function onConnection(
   }
 
   /** Tells a peer why it is refused, and ends its socket in the default namespace. */
-  function refuse(client: Client, socket: Socket, { ns, next }: WaitingConnect, refusal: Refusal): void {
+  function refuse(client: Client, socket: Socket, { ns, goOn }: Asked, refusal: Refusal): void {
     log("%s is refused: %j", client.id, refusal.err);
-    if (ns && next) {
+    if (ns && goOn) {
       const data = client.conn.protocol === 3 ? refusal.err : { message: refusal.err }; // Socket.IO 2 expects a string
       client._packet({ type: PacketType.CONNECT_ERROR, nsp: ns, data });
       client._packet({ type: PacketType.DISCONNECT, nsp: ns }); // else a client before 4.4 would try again
     }
-    // A stand-in drops this. It is not `socket.emit`, for which the adapter would keep it for recovery
+    // A client that has not asked for the default namespace must not hear this: a stand-in drops it. (Not `socket.emit`:
+    // the adapter would keep that for recovery.)
     internals.clientOf(socket)._packet({ type: PacketType.EVENT, nsp: "/", data: ["refused", refusal] });
     if (ns) lifetimes.releaseUnlessJoined(client, ns);
     try {
@@ -188,25 +193,24 @@ export function onConnection(
     // a middleware may call `next` again, and the client may have asked again meanwhile
     if (waiting?.standIn !== standIn) return;
     stopWaiting(client, waiting);
-    const { ns, next } = waiting;
+    const { ns, goOn } = waiting;
     if (!ns) return;
     // no DISCONNECT: as with every error of a middleware, an old client may try again
-    if (next) client._packet({ type: PacketType.CONNECT_ERROR, nsp: ns, data });
+    if (goOn) client._packet({ type: PacketType.CONNECT_ERROR, nsp: ns, data });
     lifetimes.releaseUnlessJoined(client, ns);
   }
 
   /** Answers a client that asks for the default namespace after the server has put it there. */
-  function answerLate(client: Client, socket: Socket): void {
+  function answerForDefault(client: Client, socket: Socket): void {
     internals.giveClient(socket, client);
     client._packet({ type: PacketType.CONNECT, nsp: "/", data: { sid: socket.id } });
   }
 }
 
 /**
- * The `auth` for the default namespace: a copy, since each socket has its own. `pid` and `offset` are left out where
- * they are recovery's: they name a session of the namespace that the client asks for. Some adapters keep the sessions
- * of all namespaces together: with them, this would skip the middlewares. Else `pid` and `offset` are the
- * application's.
+ * A copy of `auth` for the default namespace, without the `pid` and `offset` of recovery. They may name a session of
+ * another namespace. An adapter that keeps all sessions together would find it, and `io.use` would be skipped. Where
+ * recovery is off, both are the application's.
  */
 function authForDefault(io: Server, auth: Auth): Auth {
   const copy = { ...auth };

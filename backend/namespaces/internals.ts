@@ -2,7 +2,8 @@
 // for those of its adapter for recovery (recovery.ts). They are the reason why package.json names the versions of
 // Socket.IO that this was tried with. Replaced are: `connect` and `destroy` of the class of clients, once; `_add`,
 // `run` and `_doConnect` of each namespace of a route; `emitReserved` of the default namespace, and for a moment its
-// `_add`; `client` of its sockets, in whose place a stand-in is (stand-in.ts).
+// `_add`; `client` of its sockets, in whose place a stand-in is (stand-in.ts). Members that are public are replaced
+// too: `adapter.close` of each namespace of a route (lifetime.ts), `io.adapter` and `persistSession` (recovery.ts).
 import { EventEmitter } from "node:events";
 import type { Namespace, Server, Socket } from "socket.io";
 
@@ -37,12 +38,12 @@ export interface Packet {
   data?: unknown;
 }
 
-/** The types of packets that are needed here. socket.io-parser has them too, but an application may not find that. */
+/** The types of packets that are needed here. socket.io-parser has them too, but an application need not have that package. */
 export const PacketType = { CONNECT: 0, DISCONNECT: 1, EVENT: 2, CONNECT_ERROR: 4 } as const;
 
 /** A namespace, with what is private in it. */
 interface PrivateNamespace {
-  /** Takes a client in, with the middlewares, or without them where its session is recovered. */
+  /** Takes a client in, with the middlewares, or without them where its session is recovered and they are skipped. */
   _add(client: Client, auth: Auth, onEntered: (socket: Socket) => void): Promise<void>;
   /** Runs the middlewares; `done` hears their verdict. */
   run(socket: Socket, done: (err?: Error | null) => void): void;
@@ -108,12 +109,12 @@ export function recoveryOf(io: Server) {
 }
 
 /**
- * Tells the sockets of a closed connection that it has closed, if Socket.IO has not. It does so at once, and then its
- * list is empty; but where a listener of `disconnect` throws, the sockets after it stay in the list and hear nothing.
+ * Tells the sockets of a closed connection that it has closed, if Socket.IO has not. Socket.IO does so at once, and
+ * empties its list. But where a listener of `disconnect` throws, the sockets after it stay in the list and hear nothing.
  */
-export function closeSockets(client: Client): void {
+export function closeSocketsLeft(client: Client): void {
   void Promise.resolve().then(() => {
-    // each by itself: another listener may throw
+    // Socket.IO has told the others by now. Each of these by itself: another listener may throw
     for (const socket of client.sockets.values()) void Promise.resolve().then(() => socket._onclose("transport close"));
   });
 }
@@ -145,13 +146,13 @@ export interface EntryFollower {
   /** A client asks for the namespace. */
   onArrival(client: Client, name: string): void;
   /** A middleware of the namespace has refused the client. */
-  onRefused(client: Client, name: string): void;
+  onMiddlewareRefused(client: Client, name: string): void;
   /** The middlewares have let the client in. Where this returns `false`, it does not get in, and hears nothing. */
   mayEnter(client: Client, namespace: Namespace): boolean;
 }
 
 /** Follows every client on its way into a namespace. */
-export function followEntries(namespace: Namespace, { onArrival, onRefused, mayEnter }: EntryFollower): void {
+export function followEntries(namespace: Namespace, { onArrival, onMiddlewareRefused, mayEnter }: EntryFollower): void {
   const inside = privateOf(namespace);
   const { _add, run, _doConnect } = inside;
   inside._add = (client, auth, onEntered) => {
@@ -160,7 +161,7 @@ export function followEntries(namespace: Namespace, { onArrival, onRefused, mayE
   };
   inside.run = (socket, done) => {
     run.call(inside, socket, (err) => {
-      if (err) onRefused(clientOf(socket), namespace.name);
+      if (err) onMiddlewareRefused(clientOf(socket), namespace.name);
       done(err);
     });
   };
@@ -171,9 +172,9 @@ export function followEntries(namespace: Namespace, { onArrival, onRefused, mayE
 
 /** What {@link followClients} tells. */
 export interface ClientFollower {
-  /** A client asks for a namespace; `next` is what Socket.IO does with that. */
-  onConnect(client: Client, name: string, auth: Auth, next: () => void): void;
-  /** The connection has closed. Where the server has closed it, Socket.IO says so twice. */
+  /** A client asks for a namespace; `goOn` is what Socket.IO does with that. */
+  onConnect(client: Client, name: string, auth: Auth, goOn: () => void): void;
+  /** The connection has closed. Socket.IO may say so twice. */
   onClosed(client: Client): void;
 }
 
@@ -184,7 +185,7 @@ type Followed = Server & { [FOLLOWER]?: ClientFollower };
 
 /**
  * Follows all clients of a server, of every engine that it is attached to, now or later: what is replaced is a method
- * of their class. Nothing public comes before the answer to a CONNECT.
+ * of their class. Nothing public can keep a CONNECT waiting for any namespace, and knows its connection.
  * @throws Error for a second follower of the same server, and for a Socket.IO that lacks a member of those checked below
  */
 export function followClients(io: Server, follower: ClientFollower): void {
@@ -195,10 +196,10 @@ export function followClients(io: Server, follower: ClientFollower): void {
   if (!prototype[IS_REPLACED]) {
     const { connect, destroy } = prototype;
     prototype.connect = function (name, auth = {}) {
-      const next = () => connect.call(this, name, auth);
+      const goOn = () => connect.call(this, name, auth);
       const server: Followed = this.server;
-      if (server[FOLLOWER]) server[FOLLOWER].onConnect(this, name, auth, next);
-      else next();
+      if (server[FOLLOWER]) server[FOLLOWER].onConnect(this, name, auth, goOn);
+      else goOn();
     };
     // Socket.IO calls it first of all when a connection has closed, before any listener of the application
     prototype.destroy = function () {

@@ -36,25 +36,23 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
   /** Begins the lifetime of a namespace that is new. Somebody may hold its name already. */
   function begin(namespace: Namespace): void {
     const lifetime = lifetimeOf(namespace.name);
-    const former = lifetime.namespace;
+    const former = lifetime.namespace; // Socket.IO itself has removed it, with `cleanupEmptyChildNamespaces`
     stopCountdown(lifetime);
     lifetime.namespace = namespace;
     log("%j is created", namespace.name);
     if (lifetime.holders === 0) startCountdown(lifetime); // the application has made it, and nobody asks for it yet
     closeAdapterOnce(namespace);
     followEntries(namespace, follower);
-    // Socket.IO itself has removed the former one, with `cleanupEmptyChildNamespaces`. A listener of the application
-    // hears of that now, and may throw: so this comes last
-    if (former) closeAndTell(former);
+    if (former) closeAndTell(former); // last, since a listener of the application hears of it, and may throw
   }
 
   const follower: EntryFollower = {
     onArrival: hold,
-    onRefused: releaseUnlessJoined,
+    onMiddlewareRefused: releaseUnlessJoined,
     mayEnter(client, namespace) {
       const { name, server } = namespace;
       if (namespacesOf(server).get(name) === namespace) {
-        hold(client, name); // again: another CONNECT of this connection may have been refused meanwhile
+        hold(client, name); // again: it was let go if another CONNECT of this connection was refused meanwhile
         return true;
       }
       // no refusal: a client that loses its connection comes back by itself, and creates the namespace anew
@@ -66,7 +64,7 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
 
   /** Holds a name, even if there is no namespace yet, until the client is refused or its connection closes. */
   function hold(client: Client, name: string): void {
-    if (client.conn.readyState !== "open") return; // nobody would tell when it closes
+    if (client.conn.readyState !== "open") return; // its close has been told already, so nothing would let go of the name
 
     const held = heldBy.get(client) ?? new Set();
     if (held.has(name)) return;
@@ -123,8 +121,8 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
   }
 
   /**
-   * Removes a namespace from the server, when nobody holds it, or when its creation has failed. Then peers on their way
-   * in still hold its name: `mayEnter` stops them.
+   * Removes a namespace from the server, when nobody holds it, or when its creation has failed. In the second case peers
+   * on their way in still hold its name: `mayEnter` stops them.
    */
   function retire(namespace: Namespace): void {
     const { name, server } = namespace;
@@ -151,8 +149,9 @@ export function createLifetimes(retireAfter: number, onRetired: (namespace: Name
 }
 
 /**
- * Lets the adapter of a namespace be closed once. `io.close()` closes the adapters of all namespaces, and then their
- * peers go, and they are retired. An adapter that is not made for it would close twice what it shares with others.
+ * Lets the adapter of a namespace be closed once. In Socket.IO 4.7 and 4.8, `io.close()` closes each adapter, and then
+ * the connections, with which the namespaces are retired. Not every adapter bears to be closed twice: it would release
+ * twice what it shares with others.
  */
 function closeAdapterOnce({ adapter }: Namespace): void {
   const { close } = adapter;

@@ -32,16 +32,16 @@ export function letAdaptersEnd(io: Server): void {
     built.add(adapter);
   });
 
-  // Socket.IO builds the adapter of each namespace of the class that this returns. A class of the application's stays
+  // Socket.IO asks `io.adapter()` for the class of each new adapter. A class of the application's own stays
   const original = io.adapter;
   io.adapter = function (...args: Parameters<typeof original>) {
     const answer: unknown = original.apply(io, args);
-    if (args.length > 0) keepNoSession(io); // every namespace has a new adapter now
+    if (args.length > 0) keepNoSession(io); // the application has set a class: every namespace has a new adapter now
     return answer === SocketIoAdapter ? AdapterThatEnds : answer;
   } as typeof original;
   keepNoSession(io);
 
-  // it keeps the server in memory, as the adapter of the default namespace does anyway
+  // it keeps the server in memory, as Socket.IO's own adapter of the default namespace does
   const sweeps = setInterval(() => {
     for (const { adapter } of namespacesOf(io).values()) if (built.has(adapter)) sweep(adapter as RecoveryAdapter);
   }, SWEEP_INTERVAL);
@@ -55,7 +55,7 @@ function keepNoSession(io: Server): void {
 
 /**
  * Finds the class of which Socket.IO builds adapters where recovery is on. The constructor of a server passes it to
- * `this.adapter()`. So a server is constructed that only notes it, and makes no namespace, and with that no adapter.
+ * `this.adapter()`. So this constructs a server that only notes the class. It makes no namespace, so no adapter.
  */
 function adapterClassForRecovery(io: Server): AdapterClass {
   let found: unknown;
@@ -78,6 +78,7 @@ function adapterClassForRecovery(io: Server): AdapterClass {
  */
 function classOfServer(io: Server): typeof Server {
   let prototype: object = Object.getPrototypeOf(io);
+  // Socket.IO's is the last one that has `adapter`
   while ("adapter" in Object.getPrototypeOf(prototype)) prototype = Object.getPrototypeOf(prototype);
   const { constructor } = prototype;
   // in Bun, Socket.IO itself overwrites it: it gives its servers each enumerable method of Bun's EventEmitter

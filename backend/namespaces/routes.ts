@@ -8,7 +8,7 @@ import type { Server, Socket } from "socket.io";
 export type Routes = Record<string, RegExp>;
 /** A route that matches a namespace: its name, and what the groups of its pattern have captured. */
 export type Route = { name: string; captures: string[] };
-/** A server, whatever events it is typed with: `never` fits where any map of events may stand. */
+/** A server, whatever events it is typed with. (A `Server` with any other types can be assigned to this one.) */
 export type AnyServer = Server<never, never, never, unknown>;
 /** The socket of a peer of this server, typed with the server's own events. */
 export type SocketOf<Io> = Io extends Server<infer L, infer E, infer S, infer D> ? Socket<L, E, S, D> : Socket;
@@ -20,9 +20,9 @@ export type SocketOf<Io> = Io extends Server<infer L, infer E, infer S, infer D>
  * - `namespace.created`: a namespace of this route is new, and nobody is in it yet. This is the place for
  *   `namespace.use(...)`, called at once and not after an `await`. `creator` is the socket of the default namespace whose
  *   handshake asked for it, `undefined` where something else made it: `io.of(name)` or `io.of(/regex/)` of the application.
- * - `namespace.retired`: the server has forgotten it: no peer was left for `retireAfter` ms, a listener of
- *   `namespace.created` has thrown (which closes the connection of the creator), or Socket.IO itself had removed it, and
- *   it is created anew.
+ * - `namespace.retired`: the server has forgotten it: nobody has held it for `retireAfter` ms, or a listener of
+ *   `namespace.created` has thrown (which closes the connection of the creator). Where Socket.IO itself has removed it,
+ *   this is told when `retireAfter` is over, or when it is created anew if that is sooner.
  * - `peer.refused`: `ioHandler` has refused a peer, and the peer has been told so. The socket is that of the default
  *   namespace, and is disconnected. What a middleware refuses, or Socket.IO with `Invalid namespace`, is not told here.
  */
@@ -64,8 +64,8 @@ export function matcher(table: Routes) {
 }
 
 /**
- * The beginning of a name, for an answer. A client sends the name once, in its handshake. Then it could make the server
- * send it back again and again, with a CONNECT of two bytes each time.
+ * The beginning of a name, for an answer. A client sends the name once, in its handshake, and gets the answer for each
+ * CONNECT, of which it may send many: it is `40`, two bytes.
  */
 export function shortened(ns: string): string {
   return ns.length > 100 ? `${ns.slice(0, 100)}…` : ns;

@@ -1,13 +1,12 @@
-// stand-in.ts: in place of a connection's `Client`, for its socket in the default namespace. A socket of Socket.IO
-// writes through a `Client`. This one gets a stand-in at first, which drops what is written, unless the client has
-// asked for the default namespace itself. As soon as it has, and the socket is connected, the socket gets the `Client`.
+// stand-in.ts: a socket of Socket.IO writes through a `Client`. The socket that a connection has in the default namespace
+// gets a stand-in for it at first. That drops what is written, unless the client has asked for the default namespace
+// itself. As soon as the client has, and the socket is connected, the socket gets the `Client`. (On uWebSockets.js,
+// Socket.IO publishes its broadcasts past all this, as the guide says.)
 import { PacketType, type Client, type Packet } from "./internals";
 
 /** Has all that Socket.IO's sockets and adapters use of a `Client`. */
 export class StandIn {
-  /**
-   * Whether packets are passed on: the client has asked for the default namespace, and waits for the answer.
-   */
+  /** Whether packets are passed on: the client has asked for the default namespace itself. */
   passesOn = false;
   private readonly client: Client; // no parameter properties: Node.js' type stripping cannot run them
   private readonly onRefused: (client: Client, standIn: StandIn, data: unknown) => void;

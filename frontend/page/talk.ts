@@ -88,6 +88,7 @@ export function talk(socket: Socket<ChatServerEvents, ChatClientEvents>): void {
     event.preventDefault();
     if (field.readOnly || !socket.connected) return; // the last message has no answer yet, or nobody would hear it
 
+    field.focus(); // it may have been the button; the answer moves no focus, since somebody may write elsewhere by then
     field.readOnly = true;
     sendError.textContent = "";
     const error = await socket
@@ -101,7 +102,6 @@ export function talk(socket: Socket<ChatServerEvents, ChatClientEvents>): void {
     sendError.textContent = error;
     if (!error) field.value = "";
     showHint();
-    field.focus();
   });
 }
 

@@ -13,12 +13,13 @@ import { RedisServer } from "../support/redis";
 const counts = (answers: Presence[]) => answers.map(({ peers }) => peers);
 
 describe("on a cluster", () => {
-  onRedis();
+  const { log } = onRedis();
   let redis: RedisServer;
   before(async () => {
     redis = await RedisServer.start();
   });
   after(() => redis?.stop());
+  afterEach(() => expect(log).to.deep.equal([]));
 
   it("counts by the name: a namespace may have been created anew, and the application's own are counted here", async () => {
     const a = await startNode(redis);
@@ -33,6 +34,17 @@ describe("on a cluster", () => {
     atTheEnd(() => page.disconnect());
     await joined(page);
     expect(counts(await a.cluster.askAll(a.io.of("/lobby")))).to.deep.equal([1]);
+  });
+
+  it("nobody waits for answers that this node would not hear", async () => {
+    const [a, b, c] = [await startNode(redis), await startNode(redis), await startNode(redis)];
+    const [ann] = [await Peer.join(a, "ann"), await Peer.join(b, "bob"), await Peer.join(c, "cid")];
+    const retired = a.io.of(CHAT);
+    ann.socket.disconnect();
+    await until(() => !a.knows(CHAT));
+    const since = Date.now();
+    expect(counts(await a.cluster.askAll(retired))).to.deep.equal([0]);
+    expect(Date.now() - since).to.be.below(900);
   });
 
   it("a peer is told the names of those on the other node too", async () => {

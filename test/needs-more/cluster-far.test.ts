@@ -2,7 +2,7 @@
 
 import { expect } from "chai";
 import { CHAT, channelOf, eventually, onRedis, Peer, startNode } from "../support/cluster";
-import { atTheEnd, joined, open, peersOf, until } from "../support/harness";
+import { atTheEnd, joined, open, pause, peersOf, until } from "../support/harness";
 import { forward, RedisServer } from "../support/redis";
 
 describe("a cluster", () => {
@@ -62,6 +62,42 @@ describe("a cluster", () => {
       await Peer.join(b, "bob", { reconnection: false });
       await b.close();
       await ann.hears("message", { text: "0 here, 1 there" });
+    });
+
+    it("a node that closes sends also what waits until it hears the answers", async () => {
+      const [a, b] = [await startNode(redis), await startFarNode()];
+      const ann = await Peer.join(a, "ann");
+      b.io.of(CHAT).emit("message", { text: "farewell" });
+      await pause(20); // now the subscription is on its way
+      await b.close();
+      await ann.hears("message", { text: "farewell" });
+    });
+
+    it("a node whose namespace has just ended answers, as long as Redis says that it hears the question", async () => {
+      const [a, b] = [await startNode(redis), await startFarNode()];
+      await Peer.join(a, "ann");
+      const bob = await Peer.join(b, "bob");
+      bob.socket.disconnect();
+      await until(() => !b.knows(CHAT));
+      const answers = await a.cluster.askAll(a.io.of(CHAT));
+      expect(answers.map(({ peers }) => peers)).to.deep.equal([1, 0]);
+    });
+
+    it("messages of a node arrive in their order, also those that it sends while it begins to listen itself", async () => {
+      const [a, b] = [await startNode(redis), await startFarNode()];
+      const names = [...Array(10).keys()].map((item) => `/category/1/item/${item}/chat`);
+      const anns = await Promise.all(names.map((to) => Peer.join(a, "ann", { to })));
+      const numbers = [...Array(30).keys()];
+      const speak = async (name: string, i: number) => {
+        await pause(100 * i); // so that whatever a node does once a second comes while one of them begins
+        for (const text of numbers) {
+          b.io.of(name).emit("message", { text });
+          await pause(10);
+        }
+      };
+      await Promise.all(names.map(speak));
+      await until(() => anns.map(({ texts }) => texts.length), Array(10).fill(30));
+      for (const { texts } of anns) expect(texts).to.deep.equal(numbers);
     });
 
     it("a peer hears what is said in a room from the moment when it is there", async () => {

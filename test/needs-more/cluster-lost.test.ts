@@ -1,25 +1,11 @@
 // A Redis that is killed, frozen, or cut off.
 
-import { createServer as createNetServer } from "node:net";
 import { expect } from "chai";
 import type { Socket } from "socket.io-client";
 import { Channels } from "../../backend/cluster/channels";
 import { CHAT, channelOf, eventually, onRedis, Peer, startNode } from "../support/cluster";
 import { atTheEnd, open, pause, until } from "../support/harness";
-import { forward, RedisServer } from "../support/redis";
-
-/** Counts those who look for a Redis that has been stopped, hears what they say, and turns them away. */
-async function atDoorOf({ port }: RedisServer) {
-  const knocks: string[] = [];
-  const server = createNetServer((socket) => {
-    const number = knocks.push("") - 1;
-    socket.on("data", (data) => (knocks[number] += String(data))).on("error", () => undefined);
-    setTimeout(() => socket.destroy(), 20); // milliseconds to say something
-  });
-  const door = { knocks, close: () => new Promise((resolve) => server.close(resolve)) };
-  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
-  return door;
-}
+import { atDoorOf, forward, RedisServer } from "../support/redis";
 
 describe("a cluster", () => {
   const { log, logged } = onRedis();
@@ -48,7 +34,9 @@ describe("a cluster", () => {
       await al.hears("message", { text: "alone 99" });
       const amy = await Peer.join(a, "amy");
       expect(await amy.hears("topic")).to.include({ peers: 3 }); // of this node
+      const since = Date.now();
       const late = await Peer.join(a, "late", { to: "/category/1/item/4/chat" });
+      expect(Date.now() - since).to.be.below(900); // nobody waits for a Redis that is lost
       gone.socket.disconnect();
       await until(() => !b.knows("/category/1/item/3/chat"));
       expect(bob.texts).to.deep.equal([]);
@@ -98,6 +86,46 @@ describe("a cluster", () => {
       expect(bob.texts).to.deep.equal(["back"]); // what was missed does not come late
     });
 
+    /** Two nodes; the way of the first one to Redis can be cut. */
+    async function twoWays() {
+      const way = await forward([redis.port]);
+      atTheEnd(way.close);
+      const [a, b] = [await Channels.of(`redis://127.0.0.1:${way.port}`), await Channels.of(redis.url)];
+      atTheEnd(() => Promise.all([a.close(), b.close()]));
+      return { way, a, b };
+    }
+
+    it("what was on its way when it was lost does not come late", async () => {
+      const { way, a, b } = await twoWays();
+      const heard: string[] = [];
+      b.sSubscribe(CHAT, (message) => heard.push(String(message)));
+      await b.settled("");
+      way.mute(true);
+      void a.sPublish(CHAT, "late");
+      await pause(50); // now it is on its way
+      way.mute(false);
+      way.cut();
+      await until(() => logged("is back.").length === 1);
+      void a.sPublish(CHAT, "new");
+      await until(() => heard.includes("new"));
+      expect(heard).to.deep.equal(["new"]);
+    });
+
+    it("what was said while it was silent does not come late, also where one of the two connections is left", async () => {
+      const { way, a, b } = await twoWays();
+      const heard: string[] = [];
+      a.sSubscribe(CHAT, (message) => heard.push(String(message)));
+      await a.settled("");
+      redis.freeze();
+      void b.sPublish(CHAT, "late");
+      way.cutFirst(); // it publishes
+      await until(() => logged("is lost:").length === 1);
+      redis.thaw();
+      await eventually(async () => expect(await redis.subscribers(CHAT)).to.equal(1));
+      await pause(200); // in which the message comes
+      expect(heard).to.deep.equal([]);
+    });
+
     it("a node says that it is back when its channels are, also those that came while Redis was away", async () => {
       const far = await forward([redis.port], 100);
       atTheEnd(far.close);
@@ -139,6 +167,21 @@ describe("a cluster", () => {
       expect(await redis.channels()).to.deep.equal(["socket.io#x"]);
     });
 
+    it("a channel that is left while Redis does not let it go, or while nothing can be published, is left later", async () => {
+      const node = await Channels.of(redis.url);
+      atTheEnd(() => node.close());
+      for (const trouble of [["ACL", "SETUSER", "default", "-sunsubscribe"], "CLIENT KILL TYPE normal".split(" ")]) {
+        node.sSubscribe("socket.io#x", () => {});
+        await node.settled("");
+        expect(await redis.channels()).to.deep.equal(["socket.io#x"]);
+        await redis.ask(trouble);
+        node.sUnsubscribe("socket.io#x");
+        await node.settled("");
+        await redis.ask(["ACL", "SETUSER", "default", "+sunsubscribe"]);
+        await eventually(async () => expect(await redis.channels()).to.deep.equal([]));
+      }
+    });
+
     it("it does not say so where Redis is lost again before that", async () => {
       const far = await forward([redis.port], 100);
       atTheEnd(far.close);
@@ -148,7 +191,7 @@ describe("a cluster", () => {
       await Peer.join(a, "late");
       await redis.start();
       const connections = async () => String(await redis.ask(["CLIENT", "LIST"])).match(/^id=/gm);
-      await eventually(async () => expect(await connections()).to.have.lengthOf(2)); // the test's own is one
+      await eventually(async () => expect(await connections()).to.have.lengthOf(3)); // the test's own is one
       far.mute(true); // before the channel is there
       far.mute(false); // for the next connection
 
@@ -178,11 +221,11 @@ describe("a cluster", () => {
       const far = await forward([redis.port]);
       atTheEnd(far.close);
       const a = await startNode({ url: `redis://127.0.0.1:${far.port}` });
+      const taken = far.taken();
       far.mute(true);
       await until(() => logged("is lost:").length === 1);
-      await until(() => far.taken() === 2); // the node tries again, and gets no word
+      await until(() => far.taken() > taken); // the node tries again, and gets no word
       far.mute(false); // for those who come later
-      await until(() => far.taken() === 3);
       await until(() => logged("is back.").length === 1);
       await Peer.join(a, "ann");
       expect(await redis.subscribers(channelOf(CHAT))).to.equal(1);
@@ -211,7 +254,8 @@ describe("a cluster", () => {
       let going = true;
 
       const comeAndGo = nodes.map(async ({ url, peers }) => {
-        for (let i = 0; going; i += 7) {
+        // in the end, each has more than half of the 40: so there are some that both have
+        for (let i = 0; going || peers.size < 25; i += 7) {
           const to = `/category/2/item/${i % 40}/chat`;
           const old = peers.get(to);
           if (old) peers.delete(to);
@@ -268,11 +312,12 @@ describe("a cluster", () => {
         throw new Error("a mistake in the application");
       });
       await leaving.settled("trouble");
-      void near.sPublish("trouble", "");
+      const taken = far.taken();
+      void near.sPublish("trouble", "a word");
       void leaving.sPublish("the last words", "");
       await leaving.close();
       expect(logged("is lost:")).to.deep.equal([]);
-      expect(far.taken()).to.equal(1);
+      expect(far.taken()).to.equal(taken);
     });
 
     it("nor does a node that leaves while it is connecting again", async () => {
@@ -296,7 +341,7 @@ describe("a cluster", () => {
       const far = await forward([redis.port]);
       atTheEnd(far.close);
       const leaving = await Channels.of(`redis://127.0.0.1:${far.port}`);
-      expect(far.open()).to.equal(1);
+      expect(far.open()).to.be.greaterThan(0);
       redis.freeze();
       void leaving.sPublish("the last words", "");
       await leaving.close();

@@ -1,10 +1,12 @@
 // Nodes that are processes: they die, hang, and end.
 
+import { join } from "node:path";
 import { expect } from "chai";
 import { CHAT, channelOf, eventually, onRedis, Peer, startNode } from "../support/cluster";
-import { compiledServer } from "../support/demo-server";
+import { compiledServer, runFile } from "../support/demo-server";
 import { atTheEnd, joined, next, open, until } from "../support/harness";
-import { RedisServer } from "../support/redis";
+import { pasted } from "../support/readmes";
+import { freePort, RedisServer } from "../support/redis";
 
 describe("a cluster", () => {
   onRedis();
@@ -22,6 +24,26 @@ describe("a cluster", () => {
   after(() => redis?.stop());
 
   describe("as processes", () => {
+    it("a node as the README shows it works as pasted", async () => {
+      const folder = pasted();
+      const run = async () => {
+        const node = runFile(join(folder, "backend/node.ts"), [`${await freePort()}`], { REDIS_URL: redis.url });
+        return { node, url: await node.url() };
+      };
+      const [a, b] = await Promise.all([run(), run()]);
+      const [ann, bob] = [open(a.url, CHAT), open(b.url, CHAT)];
+      const heard: string[] = [];
+      for (const socket of [ann, bob]) socket.on("message", (text: string) => heard.push(text));
+      await Promise.all([joined(ann), joined(bob)]);
+      await until(() => heard.includes("peers on each node: 1, 1"));
+      ann.emit("message", "hello");
+      await until(() => heard.filter((text) => text === "hello").length, 2);
+      for (const { node } of [a, b]) {
+        node.child.kill("SIGINT");
+        expect(await node.ended).to.equal(0);
+      }
+    });
+
     it("a node that dies takes its peers with it, without a word: the next count is right", async () => {
       const a = await startNode(redis);
       const ann = await Peer.join(a, "ann");

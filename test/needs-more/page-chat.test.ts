@@ -227,6 +227,24 @@ describeInBrowser("the page of a chat", (stage) => {
     expect(await ada.page.getByRole("alert").innerText()).to.equal("");
   });
 
+  it("puts the focus into the field for the next message, and leaves it alone once somebody went elsewhere", async () => {
+    const ada = await stage.person();
+    const focused = () => ada.page.evaluate<string>("document.activeElement.id");
+    let answer: (() => void) | undefined;
+
+    await join(ada, chat, "Ada");
+    await sees(ada, "You created this namespace");
+    for (const socket of stage.demo.io.of(chat).sockets.values()) socket.use((_event, next) => void (answer = next));
+    await messageField(ada).fill("Hello");
+    await ada.page.getByRole("button", { name: "Send" }).click();
+    await until(() => answer !== undefined);
+    expect(await focused()).to.equal("message");
+    await ada.page.locator("#leave").focus();
+    answer!();
+    await fieldIsEmpty(ada);
+    expect(await focused()).to.equal("leave");
+  });
+
   it("does not scroll away from older messages while somebody reads them, but counts the new ones", async () => {
     const ada = await stage.person();
     const log = ada.page.getByRole("log");

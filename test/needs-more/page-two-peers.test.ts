@@ -145,7 +145,7 @@ describeInBrowser("two peers in one window", (stage) => {
   for (const width of [360, 390]) {
     it(`stand one below the other on a phone of ${width} pixels, where only the page scrolls, and nothing is cut off`, async () => {
       const visitor = await stage.person({ viewport: { width, height: 740 } });
-      await open(visitor);
+      const ns = await open(visitor);
       const [ada, ben] = await Promise.all(["#first", "#second"].map((id) => visitor.page.locator(id).boundingBox()));
       expect(ben!.y).to.be.at.least(ada!.y + ada!.height);
       const fits = async () => {
@@ -160,8 +160,13 @@ describeInBrowser("two peers in one window", (stage) => {
       for (const name of ["Ada", "Ben"]) await say({ page: frame(visitor, name) }, "x".repeat(100));
       await heard({ page: frame(visitor, "Ada") }, "Ben", "x".repeat(100));
       await fits();
+      for (const peer of stage.demo.io.of(ns).sockets.values()) peer.use(() => {}); // their next messages get no answer
+      for (const name of ["Ada", "Ben"]) await say({ page: frame(visitor, name) }, "Perhaps lost");
       await stage.stop();
-      for (const name of ["Ada", "Ben"]) await inFrame(visitor, name, "The connection is lost");
+      for (const name of ["Ada", "Ben"]) {
+        await inFrame(visitor, name, "The connection is lost");
+        await inFrame(visitor, name, "Perhaps not sent");
+      }
       await fits();
     });
   }

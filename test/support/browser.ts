@@ -1,6 +1,8 @@
 // browser.ts: a real browser, and people who use the demo with it.
 
+import { readdirSync, statSync } from "node:fs";
 import type { AddressInfo } from "node:net";
+import { resolve } from "node:path";
 import { expect } from "chai";
 import type { Browser, BrowserContextOptions, FrameLocator, Page } from "playwright-core";
 import { chatServer } from "../../backend/server";
@@ -79,6 +81,16 @@ export interface Stage {
   startAgain(options?: { comeBackWithin: number }): Promise<void>;
 }
 
+/** @throws Error where the scripts of the pages are not built, or are older than what they are built from */
+function needsBuild(): void {
+  const folder = resolve(__dirname, "../../frontend/page");
+  const time = (path: string) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const scripts = readdirSync(folder).filter((name) => name.endsWith(".ts"));
+  const isBuilt = (name: string) =>
+    time(resolve(folder, "dist/frontend/page", name.replace(".ts", ".js"))) >= time(resolve(folder, name));
+  if (!scripts.every(isBuilt)) throw new Error("the scripts of the pages are not up to date: npm run build");
+}
+
 /** Runs a suite in one browser, and each of its tests on a demo of its own. It is skipped where there is no browser. */
 export function describeInBrowser(title: string, suite: (stage: Stage) => void): void {
   describe(title, function () {
@@ -90,6 +102,7 @@ export function describeInBrowser(title: string, suite: (stage: Stage) => void):
     let wasAway = false;
 
     before("needs Chromium", async function () {
+      needsBuild();
       browser = await chromiumOrSkip(this);
     });
 

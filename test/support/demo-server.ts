@@ -37,6 +37,11 @@ export function compiledServer(): (env?: NodeJS.ProcessEnv) => DemoProcess {
   return (env) => new DemoProcess(process.execPath, [join(folder, "backend/server.js")], env);
 }
 
+/** Runs a TypeScript file as the READMEs say, until the test ends. */
+export function runFile(file: string, args: string[] = [], env: NodeJS.ProcessEnv = {}): DemoProcess {
+  return new DemoProcess(process.execPath, [join(root, "node_modules/ts-node/dist/bin.js"), file, ...args], env);
+}
+
 /** A program that is ended with the test, and what it prints. */
 export class DemoProcess {
   readonly child;

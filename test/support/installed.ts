@@ -27,12 +27,15 @@ function output(program: string, ...args: string[]): string | undefined {
   return status === 0 ? stdout : undefined;
 }
 
+/** The name of the server and of its command line: that of Valkey where there is no Redis. */
+export const REDIS = ["redis", "valkey"].find((name) => output(`${name}-server`, "--version") !== undefined) ?? "redis";
+
 function withoutRedis(): string | undefined {
-  const version = output("redis-server", "--version");
-  if (version === undefined) return "there is no redis-server; install Redis 7 or later";
+  const version = output(`${REDIS}-server`, "--version");
+  if (version === undefined) return "there is no redis-server; install Redis 7 or later, or Valkey";
   const [, number] = /v=(\d+[.\d]*)/.exec(version) ?? [];
   if (parseInt(number ?? "", 10) >= 7) return undefined;
-  return `redis-server is of version ${number ?? "unknown"}; install Redis 7 or later`;
+  return `${REDIS}-server is of version ${number ?? "unknown"}; install Redis 7 or later, or Valkey`;
 }
 
 function withoutPython(): string | undefined {

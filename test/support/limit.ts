@@ -7,7 +7,8 @@ import type { RouteEvents } from "../../backend/io-handler";
 /** Connections and namespaces that an address may have, together. */
 const LIMIT = 100;
 
-export function limitEachAddress(io: Server, ee: EventEmitter<RouteEvents<string>>): void {
+export function limitEachAddress<Route extends string>(io: Server, ee: EventEmitter<RouteEvents<Route>>): void {
+  const namespaces = ee as EventEmitter<RouteEvents<string>>; // whatever the routes are called
   const used = new Map<string, number>();
   const creators = new WeakMap<Namespace, string>();
 
@@ -29,13 +30,13 @@ export function limitEachAddress(io: Server, ee: EventEmitter<RouteEvents<string
     next();
   });
 
-  ee.on("namespace.created", (namespace, _route, creator) => {
+  namespaces.on("namespace.created", (namespace, _route, creator) => {
     if (!creator) return;
     const { address } = creator.handshake;
     creators.set(namespace, address);
     count(address, 1);
   });
-  ee.on("namespace.retired", (namespace) => {
+  namespaces.on("namespace.retired", (namespace) => {
     const address = creators.get(namespace);
     if (address) count(address, -1);
   });

@@ -50,7 +50,7 @@ export async function pairs(redis: RedisCluster, count: number) {
     for (const { texts } of all.flat()) expect(texts).to.have.lengthOf(new Set(texts).size);
     for (const name of names) {
       const owner = await redis.ownerOf(channelOf(name));
-      expect(await owner.subscribers(channelOf(name))).to.equal(2);
+      await eventually(async () => expect(await owner.subscribers(channelOf(name))).to.equal(2));
     }
     for (const { socket } of all.flat()) socket.disconnect();
     await until(() => nodes.every(({ io }) => io._nsps.size === 2));
@@ -62,5 +62,9 @@ export async function pairs(redis: RedisCluster, count: number) {
     const there = await Promise.all(names.map(async (name) => (await redis.ownerOf(channelOf(name))) === server));
     return names.filter((_, i) => there[i]);
   };
-  return { nodes, names, crossing, allIsWell, namesAt };
+  /** How many messages have crossed that were sent in this round of {@link crossing}. */
+  const crossedIn = (round: number) =>
+    all.filter(([ann, bob]) => bob.texts.includes(`round ${round}, ann`) || ann.texts.includes(`round ${round}, bob`))
+      .length;
+  return { nodes, names, crossing, crossedIn, allIsWell, namesAt };
 }

@@ -2,7 +2,7 @@
 
 import { everydayPrograms, lacks, openChromium } from "./installed";
 
-console.log("All tests, and a check of types and formatting: two to three minutes on two cores.");
+console.log("All tests, and a check of types and formatting: one and a half to three minutes on two cores.");
 console.log("What needs no more than `npm install` takes less than a minute: npm run test:quick");
 for (const program of everydayPrograms) tell(program, lacks(program));
 void openChromium().then(

@@ -5,8 +5,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { pause } from "./harness";
-import { freePort, RedisServer } from "./redis";
+import { atTheEnd, pause } from "./harness";
+import { REDIS } from "./installed";
+import { forward, freePort, RedisServer } from "./redis";
 
 const run = promisify(execFile);
 
@@ -38,13 +39,36 @@ export class RedisCluster {
   private async create(replicas: number): Promise<void> {
     for (let i = 0; i < 3 * (1 + replicas); i++) await this.add();
     const addresses = this.servers.map(({ port }) => `127.0.0.1:${port}`);
-    await run("redis-cli", ["--cluster", "create", ...addresses, "--cluster-replicas", `${replicas}`, "--cluster-yes"]);
+    await run(`${REDIS}-cli`, [
+      "--cluster",
+      "create",
+      ...addresses,
+      "--cluster-replicas",
+      `${replicas}`,
+      "--cluster-yes",
+    ]);
     for (const server of this.servers) await untilTrue(async () => (await server.info()).state === "ok");
     for (const replica of this.servers.slice(3)) await untilTrue(() => replica.isCopied());
+    for (const server of this.servers) await untilTrue(async () => (await server.replicas()) === 3 * replicas);
   }
 
   get url(): string {
     return this.servers[0]!.url;
+  }
+
+  /** Lets the servers be so many milliseconds away in each direction; resolves with the address of one. */
+  async moveAway(delay: number): Promise<string> {
+    if (delay === 0) return this.url;
+    const ports: string[] = [];
+    for (const server of this.servers) {
+      const { port, close } = await forward([server.port], delay);
+      atTheEnd(close);
+      await server.ask(["CONFIG", "SET", "cluster-announce-port", `${port}`]);
+      ports.push(`${port}`);
+    }
+    const isTold = (slots: unknown) => ports.every((port) => JSON.stringify(slots).includes(port));
+    for (const server of this.servers) await untilTrue(async () => isTold(await server.ask(["CLUSTER", "SLOTS"])));
+    return `redis://127.0.0.1:${ports[0]}`;
   }
 
   /** Starts one more server, which is not in the cluster yet. */
@@ -62,7 +86,12 @@ export class RedisCluster {
   /** Starts one more master, which has no slots yet. */
   async join(): Promise<RedisServer> {
     const server = await this.add();
-    await run("redis-cli", ["--cluster", "add-node", `127.0.0.1:${server.port}`, `127.0.0.1:${this.servers[0]!.port}`]);
+    await run(`${REDIS}-cli`, [
+      "--cluster",
+      "add-node",
+      `127.0.0.1:${server.port}`,
+      `127.0.0.1:${this.servers[0]!.port}`,
+    ]);
     const { id } = await server.info();
     for (const other of this.servers) await untilTrue(async () => (await other.nodes()).includes(id));
     return server;
@@ -103,10 +132,10 @@ export class RedisCluster {
   /** Moves a channel's slot, or so many of a master's slots, to another master, as an operator would. */
   async move(slots: number, from: RedisServer, to: RedisServer): Promise<void> {
     const [a, b] = [await from.info(), await to.info()];
-    const check = () => run("redis-cli", ["--cluster", "check", `127.0.0.1:${from.port}`]);
+    const check = () => run(`${REDIS}-cli`, ["--cluster", "check", `127.0.0.1:${from.port}`]);
     await untilTrue(() => check().then(Boolean, () => false)); // all servers agree
     const args = ["--cluster-from", a.id, "--cluster-to", b.id, "--cluster-slots", `${slots}`, "--cluster-yes"];
-    await run("redis-cli", ["--cluster", "reshard", `127.0.0.1:${from.port}`, ...args], { maxBuffer: 1e8 });
+    await run(`${REDIS}-cli`, ["--cluster", "reshard", `127.0.0.1:${from.port}`, ...args], { maxBuffer: 1e8 });
   }
 
   /** The channels that somebody is subscribed to, on all servers: one that is there twice is named twice. */

@@ -1,10 +1,11 @@
-// redis.ts: a real redis-server of the test's own, and what stands between machines.
+// redis.ts: a real Redis server, or Valkey, of the test's own, and what stands between machines.
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { Redis } from "ioredis";
 import { pause } from "./harness";
+import { REDIS } from "./installed";
 
 /** A redis-server on a free port of the loopback, which keeps nothing on disk. */
 export class RedisServer {
@@ -30,13 +31,13 @@ export class RedisServer {
   /** Starts it, again after a `stop`, on the same port. */
   async start(): Promise<void> {
     const args = ["--port", String(this.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
-    const child = spawn("redis-server", [...args, ...this.options], { stdio: ["ignore", "pipe", "ignore"] });
+    const child = spawn(`${REDIS}-server`, [...args, ...this.options], { stdio: ["ignore", "pipe", "ignore"] });
     this.process = child;
     let said = "";
     child.stdout.on("data", (text) => (said = `${said}${text}`.slice(-500)));
     for (const deadline = Date.now() + 30_000; ; await pause(10)) {
       if (await answers(this.port)) return;
-      if (child.exitCode !== null || Date.now() > deadline) throw new Error(`redis-server has not started: ${said}`);
+      if (child.exitCode !== null || Date.now() > deadline) throw new Error(`${REDIS}-server has not started: ${said}`);
     }
   }
 
@@ -94,6 +95,12 @@ export class RedisServer {
     return (await this.ask(["CLUSTER", "NODES"])) as string;
   }
 
+  /** How many replicas this server of a Redis Cluster tells its clients of. */
+  async replicas(): Promise<number> {
+    const ranges = (await this.ask(["CLUSTER", "SLOTS"])) as unknown[][];
+    return ranges.reduce((sum, [, , , ...replicas]) => sum + replicas.length, 0);
+  }
+
   /** Whether this replica has all of its master. */
   async isCopied(): Promise<boolean> {
     return ((await this.ask(["INFO", "replication"])) as string).includes("master_link_status:up");
@@ -112,12 +119,27 @@ export class RedisServer {
   }
 }
 
+/** Counts those who look for a Redis that has been stopped, hears what they say, and turns them away. */
+export async function atDoorOf({ port }: RedisServer) {
+  const knocks: string[] = [];
+  const server = createServer((socket) => {
+    const number = knocks.push("") - 1;
+    socket.on("data", (data) => (knocks[number] += String(data))).on("error", () => undefined);
+    setTimeout(() => socket.destroy(), 20); // milliseconds to say something
+  });
+  const door = { knocks, close: () => new Promise((resolve) => server.close(resolve)) };
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  return door;
+}
+
 /** What {@link forward} returns. */
 export interface Forward {
   port: number;
   close: () => void;
   /** Ends the connections that are open. */
   cut: () => void;
+  /** Ends the one that was made first, and takes no other one. */
+  cutFirst: () => void;
   /** How many connections were taken. */
   taken: () => number;
   /** How many of them their clients have not ended. */
@@ -161,6 +183,10 @@ export async function forward(ports: number[], delay = 0): Promise<Forward> {
   return {
     port: await listening(server),
     cut,
+    cutFirst() {
+      server.close();
+      for (const socket of [...sockets].slice(0, 2)) socket.destroy();
+    },
     taken: () => next,
     open: () => next - ended,
     mute(on) {
@@ -180,14 +206,37 @@ export async function listening(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** A port of the loopback on which nobody listens: none of those that systems give away by themselves meanwhile. */
+let ours: Promise<() => number> | undefined;
+
+/**
+ * A port of the loopback on which nobody listens, below those that systems give away by themselves. It stays this
+ * process's: no other run of the tests takes it while the server that has it is stopped and started again.
+ */
 export async function freePort(): Promise<number> {
-  const port = randomInt(20_000, 32_000);
+  const nextPort = await (ours ??= reservePorts());
+  const port = nextPort();
+  const server = await listensOn(port);
+  if (!server) return freePort();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Reserves a hundred ports for this process: it listens on the first of them as long as it runs. */
+async function reservePorts(): Promise<() => number> {
+  const first = randomInt(200, 320) * 100;
+  const guard = await listensOn(first);
+  if (!guard) return reservePorts();
+  guard.unref();
+  let given = 0;
+  return () => first + 1 + (given++ % 99);
+}
+
+/** A server that listens on this port, or nothing where the port is taken. */
+function listensOn(port: number): Promise<Server | undefined> {
   const server = createServer();
-  const free = await new Promise((resolve) => {
-    server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  return new Promise((resolve) => {
+    server.once("error", () => resolve(undefined)).listen(port, "127.0.0.1", () => resolve(server));
   });
-  return free ? port : freePort();
 }
 
 function answers(port: number): Promise<boolean> {

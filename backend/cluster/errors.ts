@@ -1,11 +1,14 @@
-// plain.ts: what goes wrong with Redis, in plain words.
+// errors.ts: what goes wrong with Redis: which kind of error it is, and the reason in plain words.
+
+/** Whether Redis has answered that another master has the slot of the channel. */
+export const isMoved = (err: Error) => err.message.startsWith("MOVED");
 
 /** Whether Redis has refused something: the client is connected, and no slot has moved. */
-export const isRefusal = (err: Error) => err.name === "ReplyError" && !err.message.startsWith("MOVED");
+export const isRefusal = (err: Error) => err.name === "ReplyError" && !isMoved(err);
 
 /** The reason of an error, without the full stop, and in plain words where those of Redis are not. */
 export function plain(err: unknown): string {
-  const { message, code } = err as NodeJS.ErrnoException; // a name with several addresses fails without a message
+  const { message, code } = err as NodeJS.ErrnoException; // where a host name has several addresses, there may be a code and no message
   const command = /'(.+)' command/.exec(message)?.[1]?.replace("|", " ").toUpperCase();
   if (message.startsWith("NOAUTH")) return "it wants a password";
   if (message.startsWith("WRONGPASS")) return "it wants another user name or password";
