@@ -1,33 +1,43 @@
 // channels.ts: why a Redis client is not enough for the adapter. Socket.IO's sharded adapter takes Redis for granted: it
-// waits for Redis before it tells even this node's own peers, a command that fails would end the process, and it asks
-// the other nodes before this node can hear their answers.
+// waits for Redis before it tells even this node's own peers, and a command that fails would end the process. Its channels
+// are sharded ones, each of which belongs to one master of a Redis Cluster. Here they are plain ones: nobody has to know
+// which master has which.
 
 import { connect } from "./connect";
 import { isRefusal, plain, within } from "./errors";
-import { Masters } from "./masters";
-import { disconnect, isReady, masterOf, type Client } from "./servers";
-import { Subscriptions, type Listener } from "./subscriptions";
+import { Servers, type Client } from "./servers";
 
+const CHECK_EVERY = 250; // milliseconds
 const TELL_EVERY = 60_000; // milliseconds in which the same trouble is told once
 const CLOSE_WITHIN = 250; // milliseconds that Redis gets to take the last messages of a node that leaves
 
+/** What is called with each message of a channel, as the adapter wants it. */
+type Listener = (message: Buffer, channel: Buffer) => void;
+
+/** A channel that this node is to hear, or has not left yet. */
+interface Channel {
+  listener: Listener;
+  isWanted: boolean;
+  isHeard: boolean; // as Redis has said
+  answered: Promise<void>; // when Redis has answered what it was told last, or is lost
+}
+
 /** The four methods of a client that `createShardedAdapter` calls, made safe, and what a node of a cluster needs. */
 export class Channels {
-  private readonly subscriptions: Subscriptions;
-  private readonly masters: Masters;
+  private readonly channels = new Map<string, Channel>();
+  private readonly servers: Servers;
+  private readonly clock = setInterval(() => this.check(), CHECK_EVERY);
   private readonly toldAt = new Map<string, number>(); // when each reason was logged last
 
   private constructor(
-    private readonly client: Client,
+    client: Client,
     private readonly name: string, // for messages: without user, password and options
   ) {
-    this.subscriptions = new Subscriptions(
-      client,
-      () => this.masters.slotsAreKnown(),
-      (err) => this.onFailed(err),
-    );
-    this.masters = new Masters(client, name, this.subscriptions);
-    client.on("node error", (err: Error) => this.onFailed(err)); // ioredis has asked a server for the slots, in vain
+    this.servers = new Servers(client, name, {
+      onChanged: () => this.subscribeAnew(),
+      onMessage: (channel, message) => this.onMessage(channel, message),
+    });
+    client.on("node error", (err: Error) => this.onFailed(err)); // ioredis has asked in vain which servers there are
   }
 
   /** See `Cluster.join`. */
@@ -44,69 +54,103 @@ export class Channels {
     return new Channels(client, name);
   }
 
-  sSubscribe(channel: string, listener: Listener): void {
-    this.subscriptions.want(channel, listener);
+  sSubscribe(name: string, listener: Listener): void {
+    const channel = this.channels.get(name) ?? { isHeard: false, answered: Promise.resolve() };
+    const wanted = Object.assign(channel, { listener, isWanted: true });
+    this.channels.set(name, wanted);
+    this.tell(name, wanted);
   }
 
-  sUnsubscribe(channel: string): void {
-    this.subscriptions.drop(channel);
+  /** Until Redis has ended the subscription, other nodes count on an answer: so the listener stays until then. */
+  sUnsubscribe(name: string): void {
+    const channel = this.channels.get(name);
+    if (!channel) return;
+    channel.isWanted = false;
+    this.tell(name, channel);
   }
 
-  /**
-   * Resolves when Redis has answered what is on its way now, or is lost.
-   *
-   * @param prefix - of the names of channels. The adapter hears answers on a second channel, whose name begins with that of
-   *   the first: so this finds both
-   */
-  async settled(prefix: string): Promise<void> {
-    await Promise.all(this.subscriptions.updatesOf(prefix));
+  /** Tells Redis whether this node wants a channel. */
+  private tell(name: string, channel: Channel): void {
+    const { used } = this.servers;
+    if (!used) return; // `subscribeAnew` is called when there is a server again
+    const { isWanted } = channel;
+    channel.answered = (isWanted ? used.subscribe(name) : used.unsubscribe(name)).then(
+      () => {
+        if (used !== this.servers.used) return; // it was lost meanwhile
+        channel.isHeard = isWanted;
+        if (!isWanted && !channel.isWanted) this.channels.delete(name);
+      },
+      (err) => this.onFailed(err),
+    );
   }
 
-  /** Does not wait, since the adapter tells this node's peers after it. What cannot be sent is dropped. */
-  async sPublish(channel: string, message: string | Buffer): Promise<void> {
-    void this.publish(channel, message);
-  }
-
-  /**
-   * Publishes a message. First it waits for the subscriptions that are being made now, to this channel and to that of the
-   * answers, so that this node can hear the answers. It waits for them once only: so messages keep their order. Resolves
-   * with the number of other nodes that hear the message: 0 where Redis is lost, or where this node does not hear the channel.
-   */
-  async publish(channel: string, message: string | Buffer): Promise<number> {
-    await this.settled(channel);
-    const master = masterOf(this.client, channel);
-    if (!master || !isReady(master)) return 0; // it would wait, and arrive late
-    const isHeard = this.subscriptions.isHeardOn(master, channel);
-    try {
-      const nodes = Number(await master.spublish(channel, message));
-      // `nodes` counts this one too, unless Redis has just ended its subscription
-      return isHeard ? Math.max(0, nodes - 1) : 0;
-    } catch (err) {
-      this.onFailed(err as Error);
-      return 0;
+  /** Another server knows nothing of this node's channels. */
+  private subscribeAnew(): void {
+    for (const [name, channel] of this.channels) {
+      channel.isHeard = false;
+      if (channel.isWanted) this.tell(name, channel);
+      else this.channels.delete(name);
     }
   }
 
+  /** Called again and again: tells Redis once more what it has refused. */
+  private check(): void {
+    this.servers.check();
+    const refused = [...this.channels].filter(([, { isWanted, isHeard }]) => isWanted !== isHeard);
+    for (const [name, channel] of refused) this.tell(name, channel);
+    if (refused.length === 0) this.servers.tellWhenBack();
+  }
+
+  /** Resolves when Redis has answered whether this node hears a channel, or is lost. */
+  async settled(name: string): Promise<void> {
+    await this.channels.get(name)?.answered;
+  }
+
+  private onMessage(channel: Buffer, message: Buffer): void {
+    if (message.length === 0) return; // see `sendCommand`
+    try {
+      this.channels.get(String(channel))?.listener(message, channel);
+    } catch (err) {
+      // it would end the process
+      console.error(`The application failed on a message of another node: ${err}`);
+    }
+  }
+
+  /** Does not wait, since the adapter tells this node's peers after it. Where Redis is lost, the message is dropped. */
+  async sPublish(name: string, message: string | Buffer): Promise<void> {
+    this.servers.used?.publish(name, message).catch((err) => this.onFailed(err));
+  }
+
   /**
-   * The adapter asks how many nodes will answer a question, this one included. To count them, an empty message is
-   * published: Redis says how many have heard it, and none of them hands it on. The answers come on another channel, whose
-   * name begins with this one. Where this node does not hear both, it could not hear an answer: then it is alone, 1.
+   * Publishes a question; resolves with the number of other nodes that hear it. It is 0 where this node does not hear the
+   * channel itself: then it would not hear their answers.
    */
-  async sendCommand([, , channel]: ["PUBSUB", "SHARDNUMSUB", string]): Promise<[string, number]> {
-    const others = await this.publish(channel, "");
-    return [channel, this.subscriptions.hearsAll((name) => name.startsWith(channel)) ? 1 + others : 1];
+  async ask(name: string, question: string): Promise<number> {
+    const { used } = this.servers;
+    if (!used) return 0;
+    // PUBLISH says how many nodes hear the channel on this server. The others have to be asked
+    const counts = [
+      used.publish(name, question),
+      ...this.servers.others().map((server) => server.pubsub("NUMSUB", name).then(([, nodes]) => Number(nodes))),
+    ].map((count) => count.catch((err) => this.onFailed(err)));
+    const nodes = (await Promise.all(counts)).reduce<number>((sum, count) => sum + (count ?? 0), 0);
+    // A subscription that this node has told Redis before is answered by now: Redis keeps the order
+    return this.channels.get(name)?.isHeard ? Math.max(0, nodes - 1) : 0;
+  }
+
+  /** The adapter wants to know how many nodes will answer, this one included. To count them, an empty message is published. */
+  async sendCommand([, , name]: ["PUBSUB", "SHARDNUMSUB", string]): Promise<[string, number]> {
+    return [name, 1 + (await this.ask(name, ""))];
   }
 
   /** Leaves Redis, when it has what was published, after a quarter of a second at the latest. */
   async close(): Promise<void> {
-    this.masters.stop();
-    // "": what is on its way for all channels
-    const published = this.settled("").then(() => this.client.quit()); // Redis keeps the order of what it is sent
-    await within(CLOSE_WITHIN, published).catch(() => {});
-    disconnect(this.client);
+    clearInterval(this.clock);
+    await within(CLOSE_WITHIN, this.servers.quit()).catch(() => {});
+    this.servers.disconnect();
   }
 
-  /** Tells of a refusal, once a minute for each reason. masters.ts tells of lost connections. */
+  /** Tells of a refusal, once a minute for each reason. servers.ts tells of lost connections. */
   private onFailed(err: Error): void {
     const reason = plain(err);
     if (!isRefusal(err) || Date.now() - (this.toldAt.get(reason) ?? -Infinity) < TELL_EVERY) return;

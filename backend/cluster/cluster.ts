@@ -12,7 +12,8 @@ import { within } from "./errors";
 /** Milliseconds that a peer waits at most: for Redis on its way into a namespace, and for what the other nodes say. */
 const WAIT = 1000;
 
-const channelOf = (name: string) => `socket.io#${name}#`; // as the sharded adapter calls it
+/** The channel of questions and answers. The adapter's own begin with `socket.io#/`, as the name of a namespace does. */
+const questionsIn = (name: string) => `socket.io#questions${name}`;
 
 /**
  * This process as a node of a cluster: everything that is emitted in a namespace reaches its peers on every node. While
@@ -61,8 +62,7 @@ export class Cluster<T = unknown> {
         // A peer waits until Redis has confirmed that this node hears the namespace, so that the peer hears everything. It
         // gets in without where Redis is lost or refuses, or after a second
         namespace.use(async (_socket, next) => {
-          const listening = [channelOf(name), questionsIn(name)].map((channel) => this.channels.settled(channel));
-          await within(WAIT, Promise.all(listening)).catch(() => {});
+          await within(WAIT, this.channels.settled(questionsIn(name))).catch(() => {}); // the adapter's are answered before
           next();
         });
       })
@@ -91,7 +91,7 @@ export class Cluster<T = unknown> {
         answers.push(answer);
         check();
       });
-      void this.channels.publish(questionsIn(name), JSON.stringify([id])).then((count) => {
+      void this.channels.ask(questionsIn(name), JSON.stringify([id])).then((count) => {
         others = count;
         check();
       });
@@ -109,7 +109,7 @@ export class Cluster<T = unknown> {
       return;
     }
     if (answers.length > 0) return; // to another node
-    void this.channels.publish(questionsIn(namespace.name), JSON.stringify([id, this.describe!(namespace)]));
+    void this.channels.sPublish(questionsIn(namespace.name), JSON.stringify([id, this.describe!(namespace)]));
   }
 
   /** Leaves the cluster, once what was asked is answered and what followed from it is sent, or after 1.25 seconds. */
@@ -123,9 +123,3 @@ export class Cluster<T = unknown> {
     await this.channels.close();
   }
 }
-
-/**
- * The channel of questions and answers. The part in braces puts it into the slot of the channel of the messages: one lost
- * master takes both, and no other namespace. (Not so where the name of the namespace itself has braces.)
- */
-const questionsIn = (name: string) => `socket.io#{${channelOf(name)}}`;

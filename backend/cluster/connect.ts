@@ -1,44 +1,47 @@
-// connect.ts: the start. ioredis connects to one Redis, or to each master of a Redis Cluster, and it is proved there that
+// connect.ts: the start. ioredis connects to one Redis, or to each server of a Redis Cluster, and it is proved there that
 // this node may do what it will have to.
 
 import { Cluster as RedisCluster, Redis } from "ioredis";
-import { isMoved, plain, within } from "./errors";
-import {
-  addressOf,
-  ANSWER_WITHIN,
-  connectionsOf,
-  disconnect,
-  mastersOf,
-  options,
-  ownersOf,
-  RETRY_AFTER,
-  subscriberOf,
-  type Client,
-} from "./servers";
+import { isRefusal, plain, within } from "./errors";
+import type { Client } from "./servers";
 
-/**
- * Connects to a Redis server, or to the Redis Cluster that it belongs to, and proves on each master that this node may do
- * what it will have to. Throws an Error where not.
- */
+const ANSWER_WITHIN = 3000; // milliseconds that Redis gets for an answer
+const RETRY_AFTER = 250; // milliseconds to the next attempt to find a server of a Redis Cluster where all are lost
+const REFRESH_EVERY = 1000; // milliseconds, also: ioredis asks a Redis Cluster which servers there are
+
+/** Of each connection. */
+const options = {
+  lazyConnect: true, // servers.ts connects
+  retryStrategy: () => null, // also again
+  connectTimeout: ANSWER_WITHIN,
+  socketTimeout: ANSWER_WITHIN, // a Redis that is frozen keeps its connections open
+  disconnectTimeout: 250, // milliseconds that the other side gets to close a connection
+  maxRetriesPerRequest: 0, // what was on its way when Redis was lost is not sent again
+  enableOfflineQueue: false, // what is said while Redis is away is not sent later
+  autoResubscribe: false, // channels.ts does it: if ioredis did, a refusal would end the process
+  enableReadyCheck: false, // it needs rights that a node does not need otherwise
+  disableClientInfo: true, // so does this
+};
+
+/** Connects to a Redis server, or to the Redis Cluster that it belongs to. Throws an Error where it cannot be used. */
 export async function connect(url: URL): Promise<Client> {
   const redis = new Redis(url.href, options);
   let client: Client = redis;
   try {
     const hello = await open(redis); // name, value, name, value
     const valueOf = (name: string) => hello[hello.indexOf(name) + 1];
-    // ioredis 6 speaks version 3 of the protocol: only there, the connection that hears may be asked HELLO (masters.ts)
+    // ioredis 6 speaks version 3 of the protocol: only there, one connection can hear and publish
     if (valueOf("proto") === 2) throw new Error("the package ioredis is older than version 6");
     if (valueOf("mode") === "cluster") {
       redis.disconnect();
       client = clusterOf(redis);
       await connectToAll(client);
     } else {
-      await open(subscriberOf(redis));
       await prove(redis);
     }
     return client;
   } catch (err) {
-    disconnect(client);
+    client.disconnect();
     throw err;
   }
 }
@@ -51,19 +54,11 @@ async function open(redis: Redis): Promise<unknown[]> {
   return within(ANSWER_WITHIN, Promise.race([failed, answered]));
 }
 
-/**
- * Subscribes, publishes and unsubscribes once on a master, to prove that this node may. MOVED (another master has this
- * channel) and CLUSTERDOWN (a new master does not know who has it) are no failure: Redis has looked at the rights by then.
- */
-async function prove(master: Redis): Promise<void> {
+/** Does on a server once what this node will have to do, to prove that it may. */
+async function prove(server: Redis): Promise<void> {
   const channel = "socket.io#";
-  const subscriber = subscriberOf(master);
-  const mayBeElsewhere = (err: Error) => {
-    if (!isMoved(err) && !err.message.startsWith("CLUSTERDOWN")) throw err;
-  };
-  await within(ANSWER_WITHIN, subscriber.ssubscribe(channel)).catch(mayBeElsewhere);
-  await within(ANSWER_WITHIN, master.spublish(channel, "")).catch(mayBeElsewhere);
-  await within(ANSWER_WITHIN, subscriber.sunsubscribe(channel)).catch(mayBeElsewhere);
+  const answers = [server.subscribe(channel), server.publish(channel, ""), server.unsubscribe(channel)];
+  await within(ANSWER_WITHIN, Promise.all(answers));
 }
 
 /** A client of the Redis Cluster that a server belongs to. */
@@ -72,24 +67,28 @@ const clusterOf = ({ options: { host, port, username, password, tls } }: Redis) 
     redisOptions: { ...options, username, password, tls },
     lazyConnect: true,
     enableReadyCheck: false,
-    clusterRetryStrategy: () => RETRY_AFTER, // where ioredis knows no server any more
+    clusterRetryStrategy: () => RETRY_AFTER,
+    slotsRefreshInterval: REFRESH_EVERY,
     dnsLookup: (host, found) => found(null, host), // a certificate of TLS is for the name
   });
 
-/** Connects to each master of a Redis Cluster. */
+/** Connects to each server of a Redis Cluster. One that is away is no obstacle, but one that refuses something is. */
 async function connectToAll(client: RedisCluster): Promise<void> {
   const failed = new Promise<never>((_, reject) => client.on("error", (err) => reject(err.lastNodeError ?? err)));
   await within(ANSWER_WITHIN, Promise.race([failed, client.connect()]));
-  // "?": a slot that has no master. "?:6379": a master that does not tell its host
-  if ([...ownersOf(client)].some((address) => address.startsWith("?"))) {
-    throw new Error("some slots of the Redis Cluster have no master, or one that does not tell its host");
-  }
-  for (const master of mastersOf(client)) {
+  const servers = client.nodes();
+  if (!servers.some(({ options: { host } }) => host !== "?")) throw new Error("its servers do not tell their host");
+  const failures: Error[] = [];
+  for (const server of servers) {
     try {
-      for (const connection of connectionsOf(master)) await open(connection);
-      await prove(master);
+      await open(server);
+      await prove(server);
+      await within(ANSWER_WITHIN, server.pubsub("NUMSUB"));
     } catch (err) {
-      throw new Error(`its master ${addressOf(master)}: ${plain(err)}`);
+      failures.push(err as Error);
+      const { host, port } = server.options;
+      if (isRefusal(err as Error)) throw new Error(`its server ${host}:${port}: ${plain(err)}`);
     }
   }
+  if (failures.length === servers.length) throw failures[0]!;
 }

@@ -1,10 +1,7 @@
 // errors.ts: what goes wrong with Redis: which kind of error it is, and the reason in plain words.
 
-/** Whether Redis has answered that another master has the slot of the channel. */
-export const isMoved = (err: Error) => err.message.startsWith("MOVED");
-
-/** Whether Redis has refused something: the client is connected, and no slot has moved. */
-export const isRefusal = (err: Error) => err.name === "ReplyError" && !isMoved(err);
+/** Whether Redis has answered, with a refusal. */
+export const isRefusal = (err: Error) => err.name === "ReplyError";
 
 /** The reason of an error, without the full stop, and in plain words where those of Redis are not. */
 export function plain(err: unknown): string {
@@ -15,7 +12,7 @@ export function plain(err: unknown): string {
   if (message.startsWith("NOPERM")) {
     return `it does not let this user ${command ? `run ${command}` : "use the channels that begin with socket.io#"}`;
   }
-  if (/unknown (sub)?command/i.test(message)) return "it is older than version 7"; // the first with sharded channels
+  if (/unknown (sub)?command/i.test(message)) return "it is older than version 6"; // the first with HELLO
   if (message.startsWith("Unknown RESP")) return "it is no Redis";
   if (message.startsWith("Socket timeout")) return "no answer within 3 s";
   return message.split(/\.(?:\s|$)/)[0] || code || "no reason given";

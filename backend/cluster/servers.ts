@@ -1,116 +1,116 @@
-// servers.ts: the servers of Redis as ioredis knows them: one Redis, or the masters of a Redis Cluster and their replicas.
-// There are two connections to each master: one publishes, and one hears.
+// servers.ts: the servers of Redis, and which of them this node uses. On a Redis Cluster, what is published on one server is
+// heard on all of them: so a node needs only one, and where it is lost, the next one will do.
 
-import { Cluster as RedisCluster, Command, Redis } from "ioredis";
-
-export const ANSWER_WITHIN = 3000; // milliseconds that Redis gets for an answer
-export const RETRY_AFTER = 250; // milliseconds to the next attempt to connect
-const SLOTS = 16_384; // of a Redis Cluster: each channel is in one of them, and each slot has a master
-
-/** Of each connection. */
-export const options = {
-  lazyConnect: true, // it connects when it is told to
-  connectTimeout: ANSWER_WITHIN,
-  socketTimeout: ANSWER_WITHIN, // a Redis that is frozen keeps its connections open
-  disconnectTimeout: 250, // milliseconds that the other side gets to close a connection
-  retryStrategy: () => RETRY_AFTER, // but ioredis allows none to those connections of a Redis Cluster that publish
-  maxRetriesPerRequest: 0, // what was on its way when Redis was lost is not sent again
-  enableOfflineQueue: false, // what is said while Redis is away is not sent later
-  autoResubscribe: false, // subscriptions.ts does it: if ioredis did, a refusal would end the process
-  enableReadyCheck: false, // it needs rights that a node does not need otherwise
-  disableClientInfo: true, // so does this
-};
+import { Cluster as RedisCluster, type Redis } from "ioredis";
+import { plain } from "./errors";
 
 /** A client of ioredis, for one Redis or for a Redis Cluster. */
 export type Client = Redis | RedisCluster;
 
-/**
- * All servers that are known, masters and replicas. Each stands for the connection that publishes there;
- * {@link subscriberOf} has the other one. A replica is connected only when it is needed.
- */
-export const serversOf = (client: Client): Redis[] => (client instanceof RedisCluster ? client.nodes() : [client]);
+/** What {@link Servers} tells. */
+interface Listeners {
+  /** Another server is used from now on, or none. It has no subscription of this node yet. */
+  onChanged: () => void;
+  onMessage: (channel: Buffer, message: Buffer) => void;
+}
 
-/** The connections to the masters. One Redis is its own master. */
-export const mastersOf = (client: Client): Redis[] =>
-  client instanceof RedisCluster ? client.nodes("master") : [client];
+/** One Redis, or all servers of a Redis Cluster: masters and replicas. This node stays connected to each. */
+export class Servers {
+  /** The server on which this node publishes and hears; none while Redis is lost. */
+  used: Redis | undefined;
+  private isLost = false; // as the log tells it
+  private isOver = false;
 
-const subscribers = new WeakMap<Redis, Redis>();
-
-/**
- * The connection that hears what is published on a master. It is a separate one, because Redis ends subscriptions unasked
- * when a slot moves: ioredis may take that for the answer to a command, and later commands then get wrong answers. (Here,
- * `Subscriptions.renew` finds out within a second.)
- */
-export function subscriberOf(master: Redis): Redis {
-  let subscriber = subscribers.get(master);
-  if (!subscriber) {
-    // the options once more: of a Redis Cluster, ioredis has changed them
-    subscriber = master.duplicate({ ...options, readOnly: false });
-    subscribers.set(master, subscriber);
-    master.once("end", () => subscriber!.disconnect()); // ioredis has given this server up
+  /** @param name - of Redis in messages */
+  constructor(
+    private readonly client: Client,
+    private readonly name: string,
+    private readonly listeners: Listeners,
+  ) {
+    for (const server of this.all()) this.watch(server);
+    client.on("+node", (server: Redis) => this.watch(server)); // ioredis has heard of one that is new
+    client.on("refresh", () => this.rememberAll()); // it has been told which there are
+    this.rememberAll();
+    this.choose();
   }
-  return subscriber;
-}
 
-/** Both connections to a server: the one that publishes, and the one that hears. */
-export const connectionsOf = (server: Redis): Redis[] => [server, subscriberOf(server)];
+  private all(): Redis[] {
+    return this.client instanceof RedisCluster ? this.client.nodes() : [this.client];
+  }
 
-/**
- * The channels that this node hears on a master. (`condition` is not in the documentation of ioredis: it was tried with
- * 6.0.)
- */
-export function channelsOn(master: Redis): Set<string> {
-  const subscribed = subscriberOf(master).condition?.subscriber;
-  return new Set(subscribed ? subscribed.channels("ssubscribe") : []);
-}
+  private connected(): Redis[] {
+    return this.all().filter(({ status }) => status === "ready");
+  }
 
-/** Ends all connections. */
-export function disconnect(client: Client): void {
-  for (const server of serversOf(client)) subscriberOf(server).disconnect();
-  client.disconnect();
-}
+  /** The servers that are connected, without the one that is used. */
+  others(): Redis[] {
+    return this.connected().filter((server) => server !== this.used);
+  }
 
-/** Whether both connections to a master are there. */
-export const isReady = (master: Redis) => connectionsOf(master).every(({ status }) => status === "ready");
+  private watch(server: Redis): void {
+    let reason: Error | undefined;
+    server
+      .on("ready", () => {
+        reason = undefined;
+        this.choose();
+      })
+      .on("error", (err: Error) => (reason = err))
+      .on("close", () => this.onClosed(server, reason))
+      .on("messageBuffer", (channel: Buffer, message: Buffer) => {
+        if (server === this.used) this.listeners.onMessage(channel, message);
+      });
+  }
 
-/** The connection to the master that has a channel, if it is known. */
-export function masterOf(client: Client, channel: string): Redis | undefined {
-  if (!(client instanceof RedisCluster)) return client;
-  const address = client.slots[new Command("ssubscribe", [channel]).getSlot()]?.[0];
-  return mastersOf(client).find((master) => addressOf(master) === address);
-}
+  /** Where none is used: uses one of those that are connected. Which one, is left to chance, so that nodes spread. */
+  private choose(): void {
+    const servers = this.connected();
+    if (this.used || this.isOver || servers.length === 0) return;
+    this.used = servers[Math.floor(Math.random() * servers.length)];
+    this.listeners.onChanged();
+  }
 
-/** The addresses of those that have the slots of a Redis Cluster; `?` where a slot has no master. */
-export const ownersOf = (client: RedisCluster) =>
-  new Set(Array.from({ length: SLOTS }, (_, slot) => client.slots[slot]?.[0] ?? "?"));
+  private onClosed(server: Redis, reason = new Error("the connection was closed")): void {
+    if (server !== this.used || this.isOver) return;
+    this.used = undefined;
+    this.choose();
+    if (this.used || this.isLost) return;
+    this.isLost = true;
+    this.listeners.onChanged();
+    console.error(`${this.name} is lost: ${plain(reason)}. Until it is back, each node is on its own.`);
+  }
 
-/** Whether each slot of a Redis Cluster has a master, and none has this one. */
-export function isReplaced(client: Client, address: string): boolean {
-  if (!(client instanceof RedisCluster)) return false;
-  const owners = ownersOf(client);
-  return !owners.has("?") && !owners.has(address);
-}
+  /** Called again and again: connects to the servers that are not connected, and asks the others for a sign of life. */
+  check(): void {
+    if (this.client.status !== "ready" && this.client instanceof RedisCluster) return; // it looks for its servers
+    for (const server of this.all()) {
+      if (server.status === "wait" || server.status === "end") server.connect().catch(() => {});
+      // Where there is no answer in 3 s, ioredis ends the connection. HELLO needs no rights
+      if (server.status === "ready") server.call("HELLO").catch(() => {});
+    }
+  }
 
-/** The address of a server, as its Redis Cluster says it. */
-export const addressOf = ({ options: { host, port } }: Redis) => `${host}:${port}`;
+  /** Tells ioredis which servers to look for, should all be lost at once: otherwise it tries the address that was given. */
+  private rememberAll(): void {
+    if (!(this.client instanceof RedisCluster)) return;
+    const [given] = this.client["startupNodes"]; // ioredis tells to set it, in its text on `clusterRetryStrategy`
+    const servers = this.all().map(({ options }) => options);
+    if (servers.length > 0) this.client["startupNodes"] = [given!, ...servers];
+  }
 
-/**
- * Tells ioredis which servers to ask, beside the one whose address was given, where it knows none any more: all were lost,
- * or the one that it has asked is in no Redis Cluster now.
- */
-export function rememberMasters(client: Client, masters: Redis[]): void {
-  if (!(client instanceof RedisCluster)) return;
-  const [given] = client["startupNodes"]; // ioredis tells to set it, in its text on `clusterRetryStrategy`
-  client["startupNodes"] = [given!, ...masters.map(({ options }) => options)];
-}
+  /** All is as it was: this node hears all its channels. */
+  tellWhenBack(): void {
+    if (!this.isLost || !this.used) return;
+    this.isLost = false;
+    console.log(`${this.name} is back.`);
+  }
 
-/**
- * Asks a Redis Cluster which master has which slots; resolves when it has answered, or failed. Where no server answers and
- * no master is connected, the servers are looked for anew, by the address that was given.
- */
-export async function askForSlots(client: Client): Promise<void> {
-  if (!(client instanceof RedisCluster) || client.status !== "ready") return;
-  const err = await new Promise((resolve) => client.refreshSlotsCache(resolve));
-  const isAlone = !mastersOf(client).some(isReady);
-  if (err && isAlone && client.status === "ready") client.disconnect(true);
+  /** Resolves when the server has what was published, and ends the connection to it. */
+  async quit(): Promise<void> {
+    this.isOver = true;
+    await this.used?.quit(); // Redis keeps the order of what it is sent
+  }
+
+  disconnect(): void {
+    this.client.disconnect();
+  }
 }

@@ -1,86 +1,197 @@
-// Several machines on a real Redis Cluster that loses all that a node knows of it, or a server for good.
+// Several machines on a real Redis Cluster of three masters, which die, freeze, and share their slots anew.
 
 import { expect } from "chai";
 import { Channels } from "../../backend/cluster/channels";
-import { CHAT, eventually, onRedis } from "../support/cluster";
-import { atTheEnd, pause, until } from "../support/harness";
+import { Cluster } from "../../backend/cluster/cluster";
+import { CHAT, channelOf, eventually, onRedis, Peer, startNode } from "../support/cluster";
+import { atTheEnd, joined, open, pause, until } from "../support/harness";
 import { pairs } from "../support/pairs";
-import { atDoorOf, forward } from "../support/redis";
+import type { RedisServer } from "../support/redis";
 import { RedisCluster } from "../support/redis-cluster";
 
-describe("the servers of a Redis Cluster", function () {
-  this.timeout(90_000);
-  const { logged } = onRedis();
+/** The sentence with which an address is refused. */
+const reasonAt = (url: string): Promise<string> =>
+  Cluster.join(url).then(
+    () => expect.fail("the node is let in"),
+    ({ message }: Error) => message,
+  );
+
+describe("a Redis Cluster", function () {
+  this.timeout(60_000);
+  const { log, logged } = onRedis();
   let redis: RedisCluster;
   beforeEach(async () => {
-    redis = await RedisCluster.start(1);
+    redis = await RedisCluster.start();
   });
   afterEach(() => redis.stop());
 
-  it("all masters are replaced at once by their replicas", async () => {
-    const masters = redis.servers.slice(0, 3);
-    const replicas = redis.servers.slice(3);
-    const node = await Channels.of(replicas[0]!.url);
-    node.sSubscribe(CHAT, () => {});
-    await node.settled("");
-    await Promise.all(masters.map((master) => master.stop()));
-    for (const replica of replicas) await replica.ask(["CLUSTER", "FAILOVER", "TAKEOVER"]);
-    await eventually(async () => expect(await redis.channels()).to.deep.equal([CHAT]), 40_000);
-    await until(() => logged("is replaced.").length === 3);
-
-    const door = await atDoorOf(masters[0]!);
-    atTheEnd(door.close);
-    await pause(600); // in which a connection that was lost would be tried again
-    await node.close();
-    expect(door.knocks).to.deep.equal([]);
+  it("carries all namespaces between nodes that use different servers of it, and counts them right", async () => {
+    const { nodes, names, allHear, allIsWell } = await pairs(redis, 12);
+    await allHear();
+    for (const { io, cluster } of nodes) {
+      const namespace = io.of(names[0]!);
+      expect((await cluster.askAll(namespace)).map(({ peers }) => peers)).to.deep.equal([1, 1]);
+      expect(await namespace.fetchSockets()).to.have.lengthOf(2);
+    }
+    await allIsWell();
+    expect(log).to.deep.equal([]);
   });
 
-  it("all servers are replaced at once by others: they are found by the address", async () => {
-    const ports = [redis.servers[0]!.port];
-    const address = await forward(ports);
-    atTheEnd(address.close);
-    const node = await Channels.of(`redis://127.0.0.1:${address.port}`);
-    atTheEnd(() => node.close());
-    node.sSubscribe(CHAT, () => {});
-    await node.settled("");
-    const others = await RedisCluster.start();
-    atTheEnd(() => others.stop());
-    ports[0] = others.servers[0]!.port;
-    await Promise.all(redis.servers.map((server) => server.stop()));
-    await eventually(async () => expect(await others.channels()).to.deep.equal([CHAT]));
+  it("needs user and password on each server, and says which one does not let this user do what it must", async () => {
+    const rights = "+subscribe +unsubscribe +publish +pubsub|numsub +cluster|slots"; // enough
+    const user = `on >secret resetchannels &socket.io#* ${rights}`.split(" ");
+    for (const server of redis.servers) await server.ask(["ACL", "SETUSER", "app", ...user]);
+    const url = redis.url.replace("//", "//app:secret@");
+    await (await Cluster.join(url)).close();
+
+    const [, , last] = redis.servers as [RedisServer, RedisServer, RedisServer];
+    for (const [right, command] of [
+      ["publish", "PUBLISH"],
+      ["pubsub|numsub", "PUBSUB NUMSUB"],
+    ] as const) {
+      await last.ask(["ACL", "SETUSER", "app", `-${right}`]);
+      const reason = `its server 127.0.0.1:${last.port}: it does not let this user run ${command}`;
+      expect(await reasonAt(url)).to.equal(`REDIS_URL ${redis.url} cannot be used: ${reason}.`);
+      await last.ask(["ACL", "SETUSER", "app", `+${right}`]);
+    }
   });
 
-  it("all servers end, and start again: all is there again", async () => {
+  it("a server that no node uses is killed: nothing is lost, nobody waits, and new nodes come in", async () => {
+    const { nodes, used, names, speak, missing, allIsWell } = await pairs(redis, 12);
+    const unused = redis.servers.find((server) => !used.includes(server))!;
+    await unused.stop();
+    for (let i = 0; i < 20; i++) await speak();
+    await until(() => missing(0), 0);
+    const since = Date.now();
+    expect(await nodes[0].io.of(names[0]!).fetchSockets()).to.have.lengthOf(2);
+    const late = await Peer.join(nodes[0], "late", { to: names[0]! });
+    expect(await late.hears("topic")).to.include({ peers: 3 });
+    late.socket.disconnect();
+    expect(Date.now() - since).to.be.below(900);
+    await (await Channels.of(used[0].url)).close();
+    await unused.start();
+    await allIsWell();
+    expect(log).to.deep.equal([]);
+  });
+
+  for (const trouble of ["killed", "frozen"] as const) {
+    it(`the server that a node uses is ${trouble}: the node uses another one, and nobody is told that Redis is lost`, async () => {
+      const { used, allHear, allIsWell } = await pairs(redis, 12);
+      if (trouble === "killed") await used[1].stop();
+      else used[1].freeze();
+      await allHear(trouble === "killed" ? 1500 : 8000);
+      await allHear();
+      if (trouble === "killed") await used[1].start();
+      else used[1].thaw();
+      await allIsWell();
+      expect(log).to.deep.equal([]);
+    });
+  }
+
+  it("all servers end, and start again: it is said once, and all is there again", async () => {
     const { allIsWell } = await pairs(redis, 12);
     await Promise.all(redis.servers.map((server) => server.stop()));
-    await until(() => logged("is lost:").length === 6);
+    await until(() => logged("is lost:").length === 2);
     await pause(1500); // in which no server answers
     await Promise.all(redis.servers.map((server) => server.start()));
-    await until(() => logged("is back.").length + logged("is replaced.").length === 6);
+    await until(() => logged("is back.").length === 2);
+    await allIsWell();
+    expect(log).to.have.lengthOf(4);
+  });
+
+  it("only a server that REDIS_URL does not name starts again: it is found", async () => {
+    const node = await Channels.of(redis.url);
+    atTheEnd(() => node.close());
+    node.sSubscribe(CHAT, () => {});
+    await node.settled(CHAT);
+    await Promise.all(redis.servers.map((server) => server.stop()));
+    await until(() => logged("is lost:").length === 1);
+    await redis.servers[2]!.start();
+    await eventually(async () => expect(await redis.channels()).to.deep.equal([CHAT]));
+  });
+
+  it("slots move while namespaces come and go, and everybody speaks: nothing is lost, and nothing is doubled", async () => {
+    const { nodes, speak, missing, allIsWell } = await pairs(redis, 24);
+    const [a, b] = redis.servers as [RedisServer, RedisServer];
+    let going = true;
+    const comeAndGo = nodes.map(async ({ url }) => {
+      for (let i = 0; going; i++) {
+        const socket = open(url, `/category/2/item/${i % 30}/chat`, { transports: ["websocket"] });
+        await joined(socket);
+        socket.disconnect();
+      }
+    });
+    const talk = async () => {
+      while (going) await speak();
+    };
+    const busy = [...comeAndGo, talk()];
+    await redis.move(400, a, b);
+    await redis.move(400, b, a);
+    going = false;
+    await Promise.all(busy);
+    await until(() => missing(0), 0);
     await allIsWell();
   });
 
-  it("a server that is no longer in the Redis Cluster leads no node astray, also where REDIS_URL names it", async () => {
-    const removed = redis.servers[3]!;
-    const nodes: Channels[] = [];
-    atTheEnd(() => Promise.all(nodes.map((node) => node.close())));
-    for (let i = 0; i < 12; i++) nodes.push(await Channels.of(removed.url)); // some ask it later: it says that there are no slots
-    const heard = nodes.map(() => 0);
-    nodes.forEach((node, i) => node.sSubscribe(CHAT, () => heard[i]!++));
-    const { id } = await removed.info();
-    for (const server of redis.servers) if (server !== removed) await server.ask(["CLUSTER", "FORGET", id]);
-    await removed.ask(["CLUSTER", "RESET", "HARD"]);
-    await pause(2500);
-
-    await eventually(async () => expect(await (await redis.ownerOf(CHAT)).subscribers(CHAT)).to.equal(12));
-    heard.fill(0);
-    for (let i = 0; i < 40; i++) {
-      void nodes[0]!.sPublish(CHAT, "tick");
-      await pause(50);
+  it("a server that is new carries messages, and one that has no slots any more is left", async () => {
+    const { used, allIsWell } = await pairs(redis, 12);
+    const added = await redis.join();
+    const [left] = used;
+    const slots = left.info().then((info) => info.slots.reduce((sum, [from, to]) => sum + 1 + to - from, 0));
+    await redis.move(await slots, left, added);
+    await eventually(async () => expect(await redis.usedFor(channelOf("/"))).to.not.include(left));
+    const others: Channels[] = [];
+    atTheEnd(() => Promise.all(others.map((node) => node.close())));
+    while (!(await redis.usedFor("added")).includes(added)) {
+      const node = await Channels.of(redis.url);
+      others.push(node);
+      node.sSubscribe("added", () => {});
+      await node.settled("added");
     }
-    await until(() => heard, Array(12).fill(40));
-    expect(logged("is replaced.")).to.deep.equal([]); // it is no master
-    // three of each node that has asked it
-    await until(() => logged("is back.").length === logged("is lost:").length);
+    await Promise.all(others.map((node) => node.close()));
+    await allIsWell();
+    expect(log).to.deep.equal([]);
+  });
+
+  it("messages cross also where some slots have no master", async () => {
+    for (const server of redis.servers) await server.ask(["CLUSTER", "DELSLOTS", "0"]);
+    for (const server of redis.servers)
+      await eventually(async () => expect((await server.info()).state).to.equal("fail"));
+    const { allHear } = await pairs(redis, 2);
+    await allHear();
+  });
+
+  it("is refused with a reason where its servers do not tell their host", async () => {
+    for (const type of ["unknown-endpoint", "hostname"]) {
+      for (const server of redis.servers) await server.ask(["CONFIG", "SET", "cluster-preferred-endpoint-type", type]);
+      expect(await reasonAt(redis.url)).to.include("do not tell their host");
+    }
+  });
+
+  it("a node that may no longer ask which servers there are says so once, and goes on", async () => {
+    const rights = "on >secret resetchannels &socket.io#* +@pubsub +cluster|slots".split(" ");
+    for (const server of redis.servers) await server.ask(["ACL", "SETUSER", "app", ...rights]);
+    const url = redis.url.replace("//", "//app:secret@");
+    const node = await Channels.of(url);
+    atTheEnd(() => node.close());
+    for (const server of redis.servers) await server.ask(["ACL", "SETUSER", "app", "-cluster|slots"]);
+    expect(await reasonAt(url)).to.include("it does not let this user run CLUSTER SLOTS");
+    await until(() => logged("it does not let this user run CLUSTER SLOTS").length === 1);
+    await pause(1500); // it has asked again
+    const channel = channelOf(CHAT);
+    node.sSubscribe(channel, () => {});
+    await node.settled(channel);
+    expect(await redis.channels()).to.deep.equal([channel]);
+    expect(log).to.have.lengthOf(1);
+  });
+
+  it("the count of a node that has just come is right", async () => {
+    const node = await startNode(redis);
+    const ann = await Peer.join(node, "ann");
+    for (let i = 2; i < 6; i++) {
+      const bob = await Peer.join(await startNode(redis), `bob ${i}`);
+      expect(await bob.hears("topic")).to.include({ peers: i });
+    }
+    await ann.hears("joined", { name: "bob 5" });
   });
 });

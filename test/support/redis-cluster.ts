@@ -5,9 +5,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { atTheEnd, pause } from "./harness";
+import { pause } from "./harness";
 import { REDIS } from "./installed";
-import { forward, freePort, RedisServer } from "./redis";
+import { freePort, RedisServer } from "./redis";
 
 const run = promisify(execFile);
 
@@ -54,21 +54,6 @@ export class RedisCluster {
 
   get url(): string {
     return this.servers[0]!.url;
-  }
-
-  /** Lets the servers be so many milliseconds away in each direction; resolves with the address of one. */
-  async moveAway(delay: number): Promise<string> {
-    if (delay === 0) return this.url;
-    const ports: string[] = [];
-    for (const server of this.servers) {
-      const { port, close } = await forward([server.port], delay);
-      atTheEnd(close);
-      await server.ask(["CONFIG", "SET", "cluster-announce-port", `${port}`]);
-      ports.push(`${port}`);
-    }
-    const isTold = (slots: unknown) => ports.every((port) => JSON.stringify(slots).includes(port));
-    for (const server of this.servers) await untilTrue(async () => isTold(await server.ask(["CLUSTER", "SLOTS"])));
-    return `redis://127.0.0.1:${ports[0]}`;
   }
 
   /** Starts one more server, which is not in the cluster yet. */
@@ -120,16 +105,13 @@ export class RedisCluster {
     await untilTrue(async () => new RegExp(`^${masterId} .*slave`, "m").test(await replica.nodes()));
   }
 
-  /** The server that has a channel now. */
-  async ownerOf(channel: string): Promise<RedisServer> {
-    const { slot } = await this.servers.find(({ runs }) => runs)!.info(channel);
-    for (const server of this.servers) {
-      if (server.runs && (await server.info()).slots.some(([from, to]) => from <= slot && slot <= to)) return server;
-    }
-    throw new Error(`nobody has ${channel}`);
+  /** The servers on which nodes hear a channel: one that two nodes use is named twice. */
+  async usedFor(channel: string): Promise<RedisServer[]> {
+    const counts = await Promise.all(this.servers.map((server) => (server.runs ? server.subscribers(channel) : 0)));
+    return this.servers.flatMap((server, i) => Array<RedisServer>(counts[i]!).fill(server));
   }
 
-  /** Moves a channel's slot, or so many of a master's slots, to another master, as an operator would. */
+  /** Moves so many of a master's slots to another master, as an operator would. */
   async move(slots: number, from: RedisServer, to: RedisServer): Promise<void> {
     const [a, b] = [await from.info(), await to.info()];
     const check = () => run(`${REDIS}-cli`, ["--cluster", "check", `127.0.0.1:${from.port}`]);

@@ -62,20 +62,20 @@ export class RedisServer {
 
   /** The channels that somebody is subscribed to. */
   async channels(): Promise<string[]> {
-    return (await this.ask(["PUBSUB", "SHARDCHANNELS"])) as string[];
+    return (await this.ask(["PUBSUB", "CHANNELS"])) as string[];
   }
 
   /** How many nodes are subscribed to a channel. */
   async subscribers(channel: string): Promise<number> {
-    return ((await this.ask(["PUBSUB", "SHARDNUMSUB", channel])) as [string, number])[1];
+    return ((await this.ask(["PUBSUB", "NUMSUB", channel])) as [string, number])[1];
   }
 
   get runs(): boolean {
     return this.process?.exitCode === null && this.process.signalCode === null;
   }
 
-  /** What this server of a Redis Cluster knows: its id, its master's, whether all is well, its slots, and the slot of a channel. */
-  async info(channel = "") {
+  /** What this server of a Redis Cluster knows: its id, its master's, whether all is well, and its slots. */
+  async info() {
     const id = (await this.ask(["CLUSTER", "MYID"])) as string;
     const state = /cluster_state:(\w+)/.exec((await this.ask(["CLUSTER", "INFO"])) as string)?.[1];
     const nodes = await this.nodes();
@@ -86,7 +86,6 @@ export class RedisServer {
       state,
       masterId: /myself,slave (\w+)/.exec(nodes)?.[1],
       slots: slots.map(([from = 0, to = from]) => [from, to] as const),
-      slot: (await this.ask(["CLUSTER", "KEYSLOT", channel])) as number,
     };
   }
 
@@ -138,8 +137,6 @@ export interface Forward {
   close: () => void;
   /** Ends the connections that are open. */
   cut: () => void;
-  /** Ends the one that was made first, and takes no other one. */
-  cutFirst: () => void;
   /** How many connections were taken. */
   taken: () => number;
   /** How many of them their clients have not ended. */
@@ -183,10 +180,6 @@ export async function forward(ports: number[], delay = 0): Promise<Forward> {
   return {
     port: await listening(server),
     cut,
-    cutFirst() {
-      server.close();
-      for (const socket of [...sockets].slice(0, 2)) socket.destroy();
-    },
     taken: () => next,
     open: () => next - ended,
     mute(on) {
