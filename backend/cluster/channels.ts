@@ -7,7 +7,7 @@ import { connect } from "./connect";
 import { isRefusal, plain, within } from "./errors";
 import { Servers, type Client } from "./servers";
 
-const CHECK_EVERY = 250; // milliseconds
+const CHECK_EVERY = 500; // milliseconds
 const TELL_EVERY = 60_000; // milliseconds in which the same trouble is told once
 const CLOSE_WITHIN = 250; // milliseconds that Redis gets to take the last messages of a node that leaves
 
@@ -42,15 +42,7 @@ export class Channels {
 
   /** See `Cluster.join`. */
   static async of(url: string): Promise<Channels> {
-    const address = URL.canParse(url) ? new URL(url) : undefined;
-    if (!address || !/^rediss?:$/.test(address.protocol) || !address.host || !/^\/?\d*$/.test(address.pathname)) {
-      throw new Error("REDIS_URL must be the address of a Redis server, such as redis://localhost:6379.");
-    }
-    address.search = ""; // ioredis would take options from it
-    const name = `REDIS_URL ${address.protocol}//${address.host}${address.pathname}`;
-    const client = await connect(address).catch((err) => {
-      throw new Error(`${name} cannot be used: ${plain(err)}.`);
-    });
+    const { client, name } = await connect(url);
     return new Channels(client, name);
   }
 
@@ -74,31 +66,32 @@ export class Channels {
     const { used } = this.servers;
     if (!used) return; // `subscribeAnew` is called when there is a server again
     const { isWanted } = channel;
-    channel.answered = (isWanted ? used.subscribe(name) : used.unsubscribe(name)).then(
-      () => {
-        if (used !== this.servers.used) return; // it was lost meanwhile
-        channel.isHeard = isWanted;
-        if (!isWanted && !channel.isWanted) this.channels.delete(name);
-      },
-      (err) => this.onFailed(err),
-    );
+    channel.answered = (isWanted ? used.subscribe(name) : used.unsubscribe(name))
+      .then(() => {
+        if (used === this.servers.used) channel.isHeard = isWanted; // else it is lost, and with it what it has heard
+      })
+      .catch((err) => this.onFailed(err));
   }
 
   /** Another server knows nothing of this node's channels. */
   private subscribeAnew(): void {
+    for (const channel of this.channels.values()) channel.isHeard = false;
+    this.renew();
+  }
+
+  /** Tells Redis what it has not been told, or has refused; forgets the channels that it has ended. */
+  private renew(): void {
     for (const [name, channel] of this.channels) {
-      channel.isHeard = false;
-      if (channel.isWanted) this.tell(name, channel);
-      else this.channels.delete(name);
+      if (channel.isWanted !== channel.isHeard) this.tell(name, channel);
+      else if (!channel.isWanted) this.channels.delete(name);
     }
   }
 
-  /** Called again and again: tells Redis once more what it has refused. */
+  /** Called again and again. */
   private check(): void {
     this.servers.check();
-    const refused = [...this.channels].filter(([, { isWanted, isHeard }]) => isWanted !== isHeard);
-    for (const [name, channel] of refused) this.tell(name, channel);
-    if (refused.length === 0) this.servers.tellWhenBack();
+    this.renew();
+    if ([...this.channels.values()].every(({ isHeard }) => isHeard)) this.servers.tellIfBack();
   }
 
   /** Resolves when Redis has answered whether this node hears a channel, or is lost. */
@@ -129,11 +122,12 @@ export class Channels {
     const { used } = this.servers;
     if (!used) return 0;
     // PUBLISH says how many nodes hear the channel on this server. The others have to be asked
-    const counts = [
-      used.publish(name, question),
-      ...this.servers.others().map((server) => server.pubsub("NUMSUB", name).then(([, nodes]) => Number(nodes))),
-    ].map((count) => count.catch((err) => this.onFailed(err)));
-    const nodes = (await Promise.all(counts)).reduce<number>((sum, count) => sum + (count ?? 0), 0);
+    const others = this.servers.others().map(async (server) => Number((await server.pubsub("NUMSUB", name))[1]));
+    let nodes = 0;
+    for (const count of await Promise.allSettled([used.publish(name, question), ...others])) {
+      if (count.status === "fulfilled") nodes += count.value;
+      else this.onFailed(count.reason as Error);
+    }
     // A subscription that this node has told Redis before is answered by now: Redis keeps the order
     return this.channels.get(name)?.isHeard ? Math.max(0, nodes - 1) : 0;
   }

@@ -7,6 +7,7 @@ import type { Client } from "./servers";
 
 const ANSWER_WITHIN = 3000; // milliseconds that Redis gets for an answer
 const RETRY_AFTER = 250; // milliseconds to the next attempt to find a server of a Redis Cluster where all are lost
+const PROTOCOL = 3; // of Redis 6 and later: only there, one connection can hear and publish
 const REFRESH_EVERY = 1000; // milliseconds, also: ioredis asks a Redis Cluster which servers there are
 
 /** Of each connection. */
@@ -23,16 +24,32 @@ const options = {
   disableClientInfo: true, // so does this
 };
 
-/** Connects to a Redis server, or to the Redis Cluster that it belongs to. Throws an Error where it cannot be used. */
-export async function connect(url: URL): Promise<Client> {
+/**
+ * Connects to a Redis server, or to the Redis Cluster that it belongs to. Throws an Error where it cannot be used.
+ *
+ * @returns the client, and the name of Redis for messages: without user, password and options
+ */
+export async function connect(url: string): Promise<{ client: Client; name: string }> {
+  const address = URL.canParse(url) ? new URL(url) : undefined;
+  if (!address || !/^rediss?:$/.test(address.protocol) || !address.host || !/^\/?\d*$/.test(address.pathname)) {
+    throw new Error("REDIS_URL must be the address of a Redis server, such as redis://localhost:6379.");
+  }
+  address.search = ""; // ioredis would take options from it
+  const name = `REDIS_URL ${address.protocol}//${address.host}${address.pathname}`;
+  try {
+    return { client: await clientFor(address), name };
+  } catch (err) {
+    throw new Error(`${name} cannot be used: ${plain(err)}.`);
+  }
+}
+
+async function clientFor(url: URL): Promise<Client> {
   const redis = new Redis(url.href, options);
   let client: Client = redis;
   try {
+    if (redis.options.protocol !== PROTOCOL) throw new Error("the package ioredis is older than version 6");
     const hello = await open(redis); // name, value, name, value
-    const valueOf = (name: string) => hello[hello.indexOf(name) + 1];
-    // ioredis 6 speaks version 3 of the protocol: only there, one connection can hear and publish
-    if (valueOf("proto") === 2) throw new Error("the package ioredis is older than version 6");
-    if (valueOf("mode") === "cluster") {
+    if (hello[hello.indexOf("mode") + 1] === "cluster") {
       redis.disconnect();
       client = clusterOf(redis);
       await connectToAll(client);
@@ -50,7 +67,7 @@ export async function connect(url: URL): Promise<Client> {
 async function open(redis: Redis): Promise<unknown[]> {
   // `connect` does not say why it has failed. The listener stays: without one, ioredis prints each later error
   const failed = new Promise<never>((_, reject) => redis.on("error", reject));
-  const answered = redis.connect().then(() => redis.call("HELLO") as Promise<unknown[]>);
+  const answered = redis.connect().then(() => redis.call("HELLO", PROTOCOL) as Promise<unknown[]>);
   return within(ANSWER_WITHIN, Promise.race([failed, answered]));
 }
 

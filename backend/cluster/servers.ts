@@ -73,9 +73,10 @@ export class Servers {
     if (server !== this.used || this.isOver) return;
     this.used = undefined;
     this.choose();
-    if (this.used || this.isLost) return;
-    this.isLost = true;
+    if (this.used) return;
     this.listeners.onChanged();
+    if (this.isLost) return;
+    this.isLost = true;
     console.error(`${this.name} is lost: ${plain(reason)}. Until it is back, each node is on its own.`);
   }
 
@@ -85,7 +86,7 @@ export class Servers {
     for (const server of this.all()) {
       if (server.status === "wait" || server.status === "end") server.connect().catch(() => {});
       // Where there is no answer in 3 s, ioredis ends the connection. HELLO needs no rights
-      if (server.status === "ready") server.call("HELLO").catch(() => {});
+      if (server.status === "ready") server.call("HELLO", 3).catch(() => {});
     }
   }
 
@@ -97,8 +98,8 @@ export class Servers {
     if (servers.length > 0) this.client["startupNodes"] = [given!, ...servers];
   }
 
-  /** All is as it was: this node hears all its channels. */
-  tellWhenBack(): void {
+  /** Called when this node hears all its channels. */
+  tellIfBack(): void {
     if (!this.isLost || !this.used) return;
     this.isLost = false;
     console.log(`${this.name} is back.`);

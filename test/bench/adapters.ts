@@ -83,8 +83,12 @@ function candidates(load: NodeJS.Require, one: RedisServer, three: RedisCluster)
       .connect();
   const patterns = async () =>
     Number(await one.ask(["PUBSUB", "NUMPAT"])) + ((await one.ask(["PUBSUB", "CHANNELS"])) as string[]).length;
-  const channels = async () => (await one.channels()).length;
-  const all = async () => (await three.channels()).length;
+  const channelsOf = async (server: RedisServer) => {
+    const [plain, sharded] = [await server.channels(), await server.ask(["PUBSUB", "SHARDCHANNELS"])];
+    return plain.length + (sharded as string[]).length;
+  };
+  const channels = () => channelsOf(one);
+  const all = async () => (await Promise.all(three.servers.map(channelsOf))).reduce((sum, n) => sum + n, 0);
 
   const ours = async ({ url }: { url: string }) => {
     const links = await Channels.of(url);

@@ -113,7 +113,7 @@ async function countedBy(servers: RedisServer[], action: () => Promise<void>) {
   let [commands, bytes] = [0, 0];
   for (const server of servers) {
     const stats = `${await server.ask(["INFO", "commandstats"])}${await server.ask(["INFO", "stats"])}`;
-    for (const [, calls] of stats.matchAll(/cmdstat_(?:spublish|ssubscribe|sunsubscribe):calls=(\d+)/g)) {
+    for (const [, calls] of stats.matchAll(/cmdstat_(?:publish|subscribe|unsubscribe|pubsub\|numsub):calls=(\d+)/g)) {
       commands += Number(calls);
     }
     for (const [, n] of stats.matchAll(/total_net_(?:input|output)_bytes:(\d+)/g)) bytes += Number(n);
@@ -126,7 +126,7 @@ async function subscriptionsOf(server: RedisServer): Promise<number> {
   const channels = (await server.channels()).filter(
     (channel) => !channel.startsWith("socket.io#/#") && !/lobby/.test(channel),
   );
-  const counts = (await server.ask(["PUBSUB", "SHARDNUMSUB", ...channels])) as (string | number)[];
+  const counts = (await server.ask(["PUBSUB", "NUMSUB", ...channels])) as (string | number)[];
   return counts.filter((_, i) => i % 2 === 1).reduce<number>((sum, n) => sum + Number(n), 0);
 }
 

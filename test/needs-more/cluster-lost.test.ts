@@ -4,7 +4,7 @@ import { expect } from "chai";
 import type { Socket } from "socket.io-client";
 import { Channels } from "../../backend/cluster/channels";
 import { CHAT, channelOf, eventually, onRedis, Peer, startNode } from "../support/cluster";
-import { atTheEnd, open, pause, until } from "../support/harness";
+import { atTheEnd, joined, open, pause, until } from "../support/harness";
 import { atDoorOf, forward, RedisServer } from "../support/redis";
 
 describe("a cluster", () => {
@@ -68,6 +68,9 @@ describe("a cluster", () => {
       const bob = await Peer.join(b, "bob");
 
       redis.freeze();
+      const since = Date.now();
+      await joined(open(a.url, CHAT, { transports: ["websocket"] })); // the node hears this namespace already
+      expect(Date.now() - since).to.be.below(900);
       await ann.says("hello?");
       await al.hears("message", { text: "hello?" });
       await Promise.all([Peer.join(a, "amy"), Peer.join(a, "eve", { to: "/category/1/item/3/chat" })]);
