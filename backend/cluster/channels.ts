@@ -1,43 +1,44 @@
-// channels.ts: why a Redis client is not enough for the adapter. Socket.IO's sharded adapter takes Redis for granted: it
-// waits for Redis before it tells even this node's own peers, and a command that fails would end the process. Its channels
-// are sharded ones, each of which belongs to one master of a Redis Cluster. Here they are plain ones: nobody has to know
-// which master has which.
+// channels.ts: the client that Socket.IO's sharded adapter gets in place of a real one. The adapter calls the methods of the
+// package `redis` for sharded channels: `sSubscribe`, `sUnsubscribe`, `sPublish`, `sendCommand`. Here they do three things
+// in another way. They use plain channels, which are the same on every server of a Redis Cluster. They do not wait for
+// Redis, so that this node's own peers have each other while it is away. And nothing that Redis refuses ends the process.
 
 import { connect } from "./connect";
-import { isRefusal, plain, within } from "./errors";
+import { isRefusal, plain } from "./errors";
 import { Servers, type Client } from "./servers";
+import { upTo } from "./time";
 
 const CHECK_EVERY = 500; // milliseconds
-const TELL_EVERY = 60_000; // milliseconds in which the same trouble is told once
+const LOG_EVERY = 60_000; // milliseconds in which the same refusal is logged once
 const CLOSE_WITHIN = 250; // milliseconds that Redis gets to take the last messages of a node that leaves
 
 /** What is called with each message of a channel, as the adapter wants it. */
 type Listener = (message: Buffer, channel: Buffer) => void;
 
-/** A channel that this node is to hear, or has not left yet. */
+/** A channel that this node wants to hear, or whose subscription Redis has not ended yet. */
 interface Channel {
   listener: Listener;
   isWanted: boolean;
-  isHeard: boolean; // as Redis has said
-  answered: Promise<void>; // when Redis has answered what it was told last, or is lost
+  isHeard: boolean; // as Redis has confirmed
+  answered: Promise<void>; // resolves when Redis has answered the last request, or is lost
 }
 
-/** The four methods of a client that `createShardedAdapter` calls, made safe, and what a node of a cluster needs. */
+/** The channels of a node. */
 export class Channels {
   private readonly channels = new Map<string, Channel>();
   private readonly servers: Servers;
   private readonly clock = setInterval(() => this.check(), CHECK_EVERY);
-  private readonly toldAt = new Map<string, number>(); // when each reason was logged last
+  private readonly loggedAt = new Map<string, number>(); // when each refusal was logged last
 
   private constructor(
     client: Client,
-    private readonly name: string, // for messages: without user, password and options
+    private readonly name: string, // of Redis, for messages
   ) {
     this.servers = new Servers(client, name, {
-      onChanged: () => this.subscribeAnew(),
+      onChosen: () => this.subscribeAnew(),
       onMessage: (channel, message) => this.onMessage(channel, message),
+      onFailed: (err) => this.onFailed(err),
     });
-    client.on("node error", (err: Error) => this.onFailed(err)); // ioredis has asked in vain which servers there are
   }
 
   /** See `Cluster.join`. */
@@ -47,51 +48,56 @@ export class Channels {
   }
 
   sSubscribe(name: string, listener: Listener): void {
-    const channel = this.channels.get(name) ?? { isHeard: false, answered: Promise.resolve() };
-    const wanted = Object.assign(channel, { listener, isWanted: true });
-    this.channels.set(name, wanted);
-    this.tell(name, wanted);
+    const known = this.channels.get(name);
+    const channel = known ?? { listener, isWanted: true, isHeard: false, answered: Promise.resolve() };
+    channel.listener = listener;
+    channel.isWanted = true;
+    this.channels.set(name, channel);
+    this.request(name, channel);
   }
 
-  /** Until Redis has ended the subscription, other nodes count on an answer: so the listener stays until then. */
+  /**
+   * Until Redis has ended the subscription, its counts include this node, and other nodes wait for its answers. So the
+   * listener stays until then.
+   */
   sUnsubscribe(name: string): void {
     const channel = this.channels.get(name);
     if (!channel) return;
     channel.isWanted = false;
-    this.tell(name, channel);
+    this.request(name, channel);
   }
 
-  /** Tells Redis whether this node wants a channel. */
-  private tell(name: string, channel: Channel): void {
+  /** Asks Redis to begin or to end a subscription. */
+  private request(name: string, channel: Channel): void {
     const { used } = this.servers;
-    if (!used) return; // `subscribeAnew` is called when there is a server again
+    if (!used) return; // `subscribeAnew` makes up for it
     const { isWanted } = channel;
     channel.answered = (isWanted ? used.subscribe(name) : used.unsubscribe(name))
       .then(() => {
-        if (used === this.servers.used) channel.isHeard = isWanted; // else it is lost, and with it what it has heard
+        channel.isHeard = isWanted;
       })
       .catch((err) => this.onFailed(err));
   }
 
-  /** Another server knows nothing of this node's channels. */
+  /** A server has been chosen, where this node has no subscription yet. */
   private subscribeAnew(): void {
     for (const channel of this.channels.values()) channel.isHeard = false;
-    this.renew();
+    this.requestAgain();
   }
 
-  /** Tells Redis what it has not been told, or has refused; forgets the channels that it has ended. */
-  private renew(): void {
+  /** Repeats what Redis has not confirmed. Forgets the channels whose subscriptions have ended. */
+  private requestAgain(): void {
     for (const [name, channel] of this.channels) {
-      if (channel.isWanted !== channel.isHeard) this.tell(name, channel);
+      if (channel.isWanted !== channel.isHeard) this.request(name, channel);
       else if (!channel.isWanted) this.channels.delete(name);
     }
   }
 
-  /** Called again and again. */
+  /** The clock calls it. */
   private check(): void {
-    this.servers.check();
-    this.renew();
-    if ([...this.channels.values()].every(({ isHeard }) => isHeard)) this.servers.tellIfBack();
+    this.servers.keepAlive();
+    this.requestAgain();
+    if ([...this.channels.values()].every(({ isHeard }) => isHeard)) this.servers.logIfBack();
   }
 
   /** Resolves when Redis has answered whether this node hears a channel, or is lost. */
@@ -100,7 +106,7 @@ export class Channels {
   }
 
   private onMessage(channel: Buffer, message: Buffer): void {
-    if (message.length === 0) return; // see `sendCommand`
+    if (message.length === 0) return; // it was published to count the nodes
     try {
       this.channels.get(String(channel))?.listener(message, channel);
     } catch (err) {
@@ -109,7 +115,7 @@ export class Channels {
     }
   }
 
-  /** Does not wait, since the adapter tells this node's peers after it. Where Redis is lost, the message is dropped. */
+  /** Does not wait: the adapter tells this node's peers afterwards. Where Redis is lost, the message is dropped. */
   async sPublish(name: string, message: string | Buffer): Promise<void> {
     this.servers.used?.publish(name, message).catch((err) => this.onFailed(err));
   }
@@ -121,18 +127,21 @@ export class Channels {
   async ask(name: string, question: string): Promise<number> {
     const { used } = this.servers;
     if (!used) return 0;
-    // PUBLISH says how many nodes hear the channel on this server. The others have to be asked
+    // PUBLISH says how many nodes hear the channel on this server. The other servers have to be asked
     const others = this.servers.others().map(async (server) => Number((await server.pubsub("NUMSUB", name))[1]));
     let nodes = 0;
     for (const count of await Promise.allSettled([used.publish(name, question), ...others])) {
       if (count.status === "fulfilled") nodes += count.value;
       else this.onFailed(count.reason as Error);
     }
-    // A subscription that this node has told Redis before is answered by now: Redis keeps the order
+    // Redis answers in order: so it has answered by now, if this node has just asked for a subscription
     return this.channels.get(name)?.isHeard ? Math.max(0, nodes - 1) : 0;
   }
 
-  /** The adapter wants to know how many nodes will answer, this one included. To count them, an empty message is published. */
+  /**
+   * The adapter wants to know how many nodes hear a channel, this one included. An empty message is published to count
+   * them: PUBSUB NUMSUB would need one more right on one Redis.
+   */
   async sendCommand([, , name]: ["PUBSUB", "SHARDNUMSUB", string]): Promise<[string, number]> {
     return [name, 1 + (await this.ask(name, ""))];
   }
@@ -140,15 +149,15 @@ export class Channels {
   /** Leaves Redis, when it has what was published, after a quarter of a second at the latest. */
   async close(): Promise<void> {
     clearInterval(this.clock);
-    await within(CLOSE_WITHIN, this.servers.quit()).catch(() => {});
+    await upTo(CLOSE_WITHIN, this.servers.quit());
     this.servers.disconnect();
   }
 
-  /** Tells of a refusal, once a minute for each reason. servers.ts tells of lost connections. */
+  /** Logs a refusal, once a minute. servers.ts logs that Redis is lost. */
   private onFailed(err: Error): void {
     const reason = plain(err);
-    if (!isRefusal(err) || Date.now() - (this.toldAt.get(reason) ?? -Infinity) < TELL_EVERY) return;
-    this.toldAt.set(reason, Date.now());
-    console.error(`${this.name} refuses what this node needs: ${reason}. Some messages do not reach other nodes.`);
+    if (!isRefusal(err) || Date.now() - (this.loggedAt.get(reason) ?? -Infinity) < LOG_EVERY) return;
+    this.loggedAt.set(reason, Date.now());
+    console.error(`${this.name} refuses what this node needs: ${reason}. The nodes may miss messages of each other.`);
   }
 }

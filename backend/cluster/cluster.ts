@@ -1,31 +1,30 @@
-// cluster.ts: what it means for a server to be a node of a cluster. It is loaded only where REDIS_URL is set.
+// cluster.ts: what it means for a server to be a node of a cluster. It is loaded only where REDIS_URL is set. The README says
+// what Redis, ioredis and Socket.IO's adapter do, and what this folder adds.
 
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { EventEmitter } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import { createShardedAdapter } from "@socket.io/redis-adapter";
 import type { Namespace, Server } from "socket.io";
 import type { RouteEvents } from "../io-handler";
 import { Channels } from "./channels";
-import { within } from "./errors";
+import { upTo } from "./time";
 
-/** Milliseconds that a peer waits at most: for Redis on its way into a namespace, and for what the other nodes say. */
+/** Milliseconds: so long a new peer waits for Redis, a question for its answers, and `close` for open questions. */
 const WAIT = 1000;
 
-/** The channel of questions and answers. The adapter's own begin with `socket.io#/`, as the name of a namespace does. */
+/** The channel of questions and answers. The adapter's own begin with `socket.io#/`. */
 const questionsIn = (name: string) => `socket.io#questions${name}`;
 
 /**
  * This process as a node of a cluster: everything that is emitted in a namespace reaches its peers on every node. While
- * Redis is away, each node's peers have each other; what the others miss in the meantime is not made up for.
+ * Redis is away, each node's peers have each other. What the others miss in the meantime is lost.
  *
  * @typeParam T - what a node says about a namespace when it is asked, as JSON
  */
 export class Cluster<T = unknown> {
-  private readonly here = new Map<string, Namespace>();
-  private readonly questions = new Map<string, (answer: T) => void>(); // this node's own that are open, by their ids
-  private readonly id = randomBytes(9).toString("base64"); // the ids of its questions begin with it
-  private nextQuestion = 0;
+  private readonly here = new Map<string, Namespace>(); // the namespaces of this node
+  private readonly questions = new Map<string, (answer: T) => void>(); // of this node that are open, by their ids
   private describe: ((namespace: Namespace) => T) | undefined;
 
   private constructor(private readonly channels: Channels) {}
@@ -59,10 +58,11 @@ export class Cluster<T = unknown> {
         const { name } = namespace;
         this.here.set(name, namespace);
         this.channels.sSubscribe(questionsIn(name), (message) => this.onMessage(namespace, String(message)));
-        // A peer waits until Redis has confirmed that this node hears the namespace, so that the peer hears everything. It
-        // gets in without where Redis is lost or refuses, or after a second
+        // A peer waits until Redis has confirmed that this node hears the namespace, so that the peer hears everything.
+        // (The adapter has subscribed before, and Redis answers in order.) It does not wait for longer than a second, nor
+        // where Redis is lost or refuses
         namespace.use(async (_socket, next) => {
-          await within(WAIT, this.channels.settled(questionsIn(name))).catch(() => {}); // the adapter's are answered before
+          await upTo(WAIT, this.channels.settled(questionsIn(name)));
           next();
         });
       })
@@ -73,17 +73,17 @@ export class Cluster<T = unknown> {
   }
 
   /**
-   * Asks all nodes that have a namespace what they say about it: the answer of this node comes first, then those that the
-   * others give within a second. It fails only where `describe` fails on this node. Nobody answers about a namespace that
-   * `namespace.created` did not tell of on this node.
+   * Asks all nodes that have a namespace what they say about it. The answer of this node comes first, then those that the
+   * others give within a second. It fails only where `describe` fails on this node. About a namespace of which
+   * `namespace.created` did not tell, only this node answers.
    */
   readonly askAll = async (namespace: Namespace): Promise<T[]> => {
     // Not `serverSideEmitWithAck`: it waits for processes that have the namespace and do not answer, such as a job that
-    // only emits, and its answers come all or not at all. Questions and answers use one channel: where a question
-    // arrives, an answer can.
+    // only emits, and its answers come all or not at all
     const { name } = namespace;
-    const id = `${this.id} ${this.nextQuestion++}`;
-    const answers = [this.describe!(this.here.get(name) ?? namespace)]; // the caller's may have ended since
+    const id = randomUUID();
+    const now = this.here.get(name) ?? namespace; // the one that was given may be retired, and another one be here
+    const answers = [this.describe!(now)];
     const all = new Promise<void>((resolve) => {
       let others = Infinity; // not known until Redis has answered: the first answers of nodes may come before that
       const check = () => answers.length > others && resolve();
@@ -96,30 +96,27 @@ export class Cluster<T = unknown> {
         check();
       });
     });
-    await within(WAIT, all).catch(() => {}); // a node hangs
+    await upTo(WAIT, all); // a node may hang
     this.questions.delete(id);
     return answers;
   };
 
-  /** Hears a question, which has no answer with it, or the answer to one. */
+  /** A message is a question, `[id]`, or an answer, `[id, answer]`. */
   private onMessage(namespace: Namespace, message: string): void {
-    const [id, ...answers] = JSON.parse(message) as [id: string, answer?: T];
-    if (id.startsWith(this.id)) {
-      for (const answer of answers) this.questions.get(id)?.(answer as T);
-      return;
+    const [id, ...answer] = JSON.parse(message) as [id: string, ...answer: [T] | []];
+    if (answer.length > 0) {
+      this.questions.get(id)?.(answer[0] as T); // not there: it is for another node, or too late
+    } else if (!this.questions.has(id)) {
+      void this.channels.sPublish(questionsIn(namespace.name), JSON.stringify([id, this.describe!(namespace)]));
     }
-    if (answers.length > 0) return; // to another node
-    void this.channels.sPublish(questionsIn(namespace.name), JSON.stringify([id, this.describe!(namespace)]));
   }
 
-  /** Leaves the cluster, once what was asked is answered and what followed from it is sent, or after 1.25 seconds. */
+  /** Leaves the cluster, when what was asked is answered and the messages that followed are sent: after 1.25 s at most. */
   async close(): Promise<void> {
-    const answered = async () => {
-      do
-        await pause(10); // meanwhile, what follows from an answer is sent, and it may be a question
-      while (this.questions.size > 0);
-    };
-    await within(WAIT, answered()).catch(() => {});
+    const deadline = Date.now() + WAIT;
+    do {
+      await pause(10); // an answer makes the application send a message, or ask once more
+    } while (this.questions.size > 0 && Date.now() < deadline);
     await this.channels.close();
   }
 }

@@ -2,26 +2,27 @@
 // this node may do what it will have to.
 
 import { Cluster as RedisCluster, Redis } from "ioredis";
-import { isRefusal, plain, within } from "./errors";
+import { isRefusal, plain } from "./errors";
 import type { Client } from "./servers";
+import { within } from "./time";
 
 const ANSWER_WITHIN = 3000; // milliseconds that Redis gets for an answer
-const RETRY_AFTER = 250; // milliseconds to the next attempt to find a server of a Redis Cluster where all are lost
-const PROTOCOL = 3; // of Redis 6 and later: only there, one connection can hear and publish
-const REFRESH_EVERY = 1000; // milliseconds, also: ioredis asks a Redis Cluster which servers there are
+const SEARCH_EVERY = 250; // milliseconds: ioredis looks for a Redis Cluster all of whose servers were lost
+const REFRESH_EVERY = 1000; // milliseconds: ioredis asks a Redis Cluster which servers it has
+const PROTOCOL = 3; // of Redis 6 and later, and the default of ioredis 6: only with it, one connection can hear and publish
 
 /** Of each connection. */
 const options = {
   lazyConnect: true, // servers.ts connects
-  retryStrategy: () => null, // also again
+  retryStrategy: () => null, // servers.ts connects again
   connectTimeout: ANSWER_WITHIN,
   socketTimeout: ANSWER_WITHIN, // a Redis that is frozen keeps its connections open
   disconnectTimeout: 250, // milliseconds that the other side gets to close a connection
   maxRetriesPerRequest: 0, // what was on its way when Redis was lost is not sent again
   enableOfflineQueue: false, // what is said while Redis is away is not sent later
   autoResubscribe: false, // channels.ts does it: if ioredis did, a refusal would end the process
-  enableReadyCheck: false, // it needs rights that a node does not need otherwise
-  disableClientInfo: true, // so does this
+  enableReadyCheck: false, // it needs the right to run INFO
+  disableClientInfo: true, // it needs the right to run CLIENT
 };
 
 /**
@@ -84,7 +85,7 @@ const clusterOf = ({ options: { host, port, username, password, tls } }: Redis) 
     redisOptions: { ...options, username, password, tls },
     lazyConnect: true,
     enableReadyCheck: false,
-    clusterRetryStrategy: () => RETRY_AFTER,
+    clusterRetryStrategy: () => SEARCH_EVERY,
     slotsRefreshInterval: REFRESH_EVERY,
     dnsLookup: (host, found) => found(null, host), // a certificate of TLS is for the name
   });
@@ -94,6 +95,7 @@ async function connectToAll(client: RedisCluster): Promise<void> {
   const failed = new Promise<never>((_, reject) => client.on("error", (err) => reject(err.lastNodeError ?? err)));
   await within(ANSWER_WITHIN, Promise.race([failed, client.connect()]));
   const servers = client.nodes();
+  // Redis tells "?", or nothing, where it does not know by which name its clients find it
   if (!servers.some(({ options: { host } }) => host !== "?")) throw new Error("its servers do not tell their host");
   const failures: Error[] = [];
   for (const server of servers) {

@@ -1,4 +1,4 @@
-// errors.ts: what goes wrong with Redis: which kind of error it is, and the reason in plain words.
+// errors.ts: what goes wrong with Redis, in plain words.
 
 /** Whether Redis has answered, with a refusal. */
 export const isRefusal = (err: Error) => err.name === "ReplyError";
@@ -16,13 +16,4 @@ export function plain(err: unknown): string {
   if (message.startsWith("Unknown RESP")) return "it is no Redis";
   if (message.startsWith("Socket timeout")) return "no answer within 3 s";
   return message.split(/\.(?:\s|$)/)[0] || code || "no reason given";
-}
-
-/** Rejects when a promise takes longer than this many milliseconds. */
-export function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const late = new Error(`no answer within ${milliseconds / 1000} s`);
-    const timer = setTimeout(() => setImmediate(reject, late), milliseconds); // an answer that has come is read first
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }

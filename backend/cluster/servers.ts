@@ -1,5 +1,6 @@
 // servers.ts: the servers of Redis, and which of them this node uses. On a Redis Cluster, what is published on one server is
-// heard on all of them: so a node needs only one, and where it is lost, the next one will do.
+// heard on all of them. So a node needs only one. It stays connected to all: to use another one at once where its own is
+// lost, and to count the nodes that hear a channel there.
 
 import { Cluster as RedisCluster, type Redis } from "ioredis";
 import { plain } from "./errors";
@@ -7,29 +8,32 @@ import { plain } from "./errors";
 /** A client of ioredis, for one Redis or for a Redis Cluster. */
 export type Client = Redis | RedisCluster;
 
-/** What {@link Servers} tells. */
 interface Listeners {
-  /** Another server is used from now on, or none. It has no subscription of this node yet. */
-  onChanged: () => void;
+  /** Another server is used from now on, on which this node has no subscription yet. */
+  onChosen: () => void;
   onMessage: (channel: Buffer, message: Buffer) => void;
+  /** A Redis Cluster did not say which servers it has. */
+  onFailed: (err: Error) => void;
 }
 
-/** One Redis, or all servers of a Redis Cluster: masters and replicas. This node stays connected to each. */
+/** One Redis, or all servers of a Redis Cluster: masters and replicas. */
 export class Servers {
   /** The server on which this node publishes and hears; none while Redis is lost. */
   used: Redis | undefined;
-  private isLost = false; // as the log tells it
+  private isLost = false; // as it was logged
   private isOver = false;
 
-  /** @param name - of Redis in messages */
+  /** @param name - of Redis, for messages */
   constructor(
     private readonly client: Client,
     private readonly name: string,
     private readonly listeners: Listeners,
   ) {
     for (const server of this.all()) this.watch(server);
-    client.on("+node", (server: Redis) => this.watch(server)); // ioredis has heard of one that is new
-    client.on("refresh", () => this.rememberAll()); // it has been told which there are
+    client
+      .on("+node", (server: Redis) => this.watch(server)) // a server that is new to ioredis
+      .on("refresh", () => this.rememberAll()) // ioredis has heard which servers there are
+      .on("node error", listeners.onFailed);
     this.rememberAll();
     this.choose();
   }
@@ -56,50 +60,47 @@ export class Servers {
       })
       .on("error", (err: Error) => (reason = err))
       .on("close", () => this.onClosed(server, reason))
-      .on("messageBuffer", (channel: Buffer, message: Buffer) => {
-        if (server === this.used) this.listeners.onMessage(channel, message);
-      });
+      .on("messageBuffer", this.listeners.onMessage); // only the server that is used has subscriptions
   }
 
-  /** Where none is used: uses one of those that are connected. Which one, is left to chance, so that nodes spread. */
+  /** Where none is used: chooses one of those that are connected. It is left to chance, so that the nodes spread. */
   private choose(): void {
     const servers = this.connected();
     if (this.used || this.isOver || servers.length === 0) return;
     this.used = servers[Math.floor(Math.random() * servers.length)];
-    this.listeners.onChanged();
+    this.listeners.onChosen();
   }
 
+  /** Also where ioredis has closed the connection, since the server has left the Redis Cluster, or has no slots any more. */
   private onClosed(server: Redis, reason = new Error("the connection was closed")): void {
     if (server !== this.used || this.isOver) return;
     this.used = undefined;
     this.choose();
-    if (this.used) return;
-    this.listeners.onChanged();
-    if (this.isLost) return;
+    if (this.used || this.isLost) return;
     this.isLost = true;
     console.error(`${this.name} is lost: ${plain(reason)}. Until it is back, each node is on its own.`);
   }
 
-  /** Called again and again: connects to the servers that are not connected, and asks the others for a sign of life. */
-  check(): void {
-    if (this.client.status !== "ready" && this.client instanceof RedisCluster) return; // it looks for its servers
+  /** Connects to the servers that are not connected, and asks the others for a sign of life. */
+  keepAlive(): void {
+    if (this.client instanceof RedisCluster && this.client.status !== "ready") return; // ioredis looks for its servers
     for (const server of this.all()) {
       if (server.status === "wait" || server.status === "end") server.connect().catch(() => {});
-      // Where there is no answer in 3 s, ioredis ends the connection. HELLO needs no rights
+      // Where there is no answer in 3 s, ioredis closes the connection. HELLO needs no rights
       if (server.status === "ready") server.call("HELLO", 3).catch(() => {});
     }
   }
 
-  /** Tells ioredis which servers to look for, should all be lost at once: otherwise it tries the address that was given. */
+  /** Tells ioredis which servers to look for where all are lost at once. Otherwise it tries the address that was given. */
   private rememberAll(): void {
     if (!(this.client instanceof RedisCluster)) return;
-    const [given] = this.client["startupNodes"]; // ioredis tells to set it, in its text on `clusterRetryStrategy`
+    const [given] = this.client["startupNodes"]; // ioredis says to set it, in its text on `clusterRetryStrategy`
     const servers = this.all().map(({ options }) => options);
     if (servers.length > 0) this.client["startupNodes"] = [given!, ...servers];
   }
 
-  /** Called when this node hears all its channels. */
-  tellIfBack(): void {
+  /** Is called when this node hears all its channels. */
+  logIfBack(): void {
     if (!this.isLost || !this.used) return;
     this.isLost = false;
     console.log(`${this.name} is back.`);
@@ -108,7 +109,7 @@ export class Servers {
   /** Resolves when the server has what was published, and ends the connection to it. */
   async quit(): Promise<void> {
     this.isOver = true;
-    await this.used?.quit(); // Redis keeps the order of what it is sent
+    await this.used?.quit(); // Redis answers in order
   }
 
   disconnect(): void {

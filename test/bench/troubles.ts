@@ -22,6 +22,7 @@ export async function troubles(progress: (what: string) => void): Promise<string
   try {
     await row("slots move, 300 namespaces stay, 200 come and go", () => whileSlotsMove(300, 200));
     await row("slots move, 2000 stay, 200 come and go", () => whileSlotsMove(2000, 200));
+    await row("an operator makes replicas the masters, four times", whileReplaced);
     await row("the server that a node uses is killed: it hears nothing for", () => withoutItsServer("killed"));
     await row("the server that a node uses is frozen: it hears nothing for", () => withoutItsServer("frozen"));
     await row("one Redis is killed for 2 s: nothing is heard for", whileAway);
@@ -53,11 +54,33 @@ async function twoNodes(urls: [string, string], count: number) {
   return { a, b, names, heard, say, close: () => Promise.all([a.close(), b.close()]) };
 }
 
-/** Messages that were lost, of all; those heard twice, and channels that are deaf for good. */
 async function whileSlotsMove(count: number, churned: number): Promise<string> {
-  const redis = await RedisCluster.start();
-  const [first, second, third] = redis.servers as [RedisServer, RedisServer, RedisServer];
-  const { a, b, names, heard, say, close } = await twoNodes([redis.url, second.url], count);
+  return losses(await RedisCluster.start(), count, churned, async (redis) => {
+    const [first, second, third] = redis.servers as [RedisServer, RedisServer, RedisServer];
+    await redis.move(SLOTS, first, second);
+    await redis.move(SLOTS, second, third);
+    await redis.move(SLOTS, third, first);
+  });
+}
+
+async function whileReplaced(): Promise<string> {
+  return losses(await RedisCluster.start(1), 300, 200, async (redis) => {
+    for (let i = 0; i < 2; i++) {
+      const [master] = redis.servers as [RedisServer];
+      await redis.promote(await redis.replicaOf(master));
+      await redis.promote(master);
+    }
+  });
+}
+
+/** Messages that are lost in such a trouble, of all; those heard twice, and channels that are deaf for good. */
+async function losses(
+  redis: RedisCluster,
+  count: number,
+  churned: number,
+  trouble: (redis: RedisCluster) => Promise<void>,
+): Promise<string> {
+  const { a, b, names, heard, say, close } = await twoNodes([redis.url, redis.servers[1]!.url], count);
   let going = true;
   let sent = 0;
   const talk = async () => {
@@ -75,9 +98,7 @@ async function whileSlotsMove(count: number, churned: number): Promise<string> {
     }
   };
   const busy = [talk(), comeAndGo()];
-  await redis.move(SLOTS, first, second);
-  await redis.move(SLOTS, second, third);
-  await redis.move(SLOTS, third, first);
+  await trouble(redis);
   going = false;
   await Promise.all(busy);
   await pause(2000);
