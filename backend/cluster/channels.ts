@@ -6,10 +6,11 @@
 import { connect } from "./connect";
 import { isRefusal, plain } from "./errors";
 import { Servers, type Client } from "./servers";
-import { upTo } from "./time";
+import { upTo, within } from "./time";
 
 const CHECK_EVERY = 500; // milliseconds
 const LOG_EVERY = 60_000; // milliseconds in which the same refusal is logged once
+const COUNT_WITHIN = 1000; // milliseconds that a server gets to say how many nodes hear a channel
 const CLOSE_WITHIN = 250; // milliseconds that Redis gets to take the last messages of a node that leaves
 
 /** What is called with each message of a channel, as the adapter wants it. */
@@ -20,6 +21,7 @@ interface Channel {
   listener: Listener;
   isWanted: boolean;
   isHeard: boolean; // as Redis has confirmed
+  requests: number; // that are not answered yet
   answered: Promise<void>; // resolves when Redis has answered the last request, or is lost
 }
 
@@ -44,12 +46,14 @@ export class Channels {
   /** See `Cluster.join`. */
   static async of(url: string): Promise<Channels> {
     const { client, name } = await connect(url);
-    return new Channels(client, name);
+    const channels = new Channels(client, name);
+    await channels.servers.choose();
+    return channels;
   }
 
   sSubscribe(name: string, listener: Listener): void {
     const known = this.channels.get(name);
-    const channel = known ?? { listener, isWanted: true, isHeard: false, answered: Promise.resolve() };
+    const channel = known ?? { listener, isWanted: true, isHeard: false, requests: 0, answered: Promise.resolve() };
     channel.listener = listener;
     channel.isWanted = true;
     this.channels.set(name, channel);
@@ -72,22 +76,25 @@ export class Channels {
     const { used } = this.servers;
     if (!used) return; // `subscribeAnew` makes up for it
     const { isWanted } = channel;
+    channel.requests++;
     channel.answered = (isWanted ? used.subscribe(name) : used.unsubscribe(name))
       .then(() => {
         channel.isHeard = isWanted;
       })
-      .catch((err) => this.onFailed(err));
+      .catch((err) => this.onFailed(err))
+      .finally(() => channel.requests--);
   }
 
   /** A server has been chosen, where this node has no subscription yet. */
   private subscribeAnew(): void {
     for (const channel of this.channels.values()) channel.isHeard = false;
-    this.requestAgain();
+    this.requestMissing();
   }
 
-  /** Repeats what Redis has not confirmed. Forgets the channels whose subscriptions have ended. */
-  private requestAgain(): void {
+  /** Requests what Redis has not done, and is not doing now. Forgets the channels whose subscriptions have ended. */
+  private requestMissing(): void {
     for (const [name, channel] of this.channels) {
+      if (channel.requests > 0) continue;
       if (channel.isWanted !== channel.isHeard) this.request(name, channel);
       else if (!channel.isWanted) this.channels.delete(name);
     }
@@ -96,7 +103,7 @@ export class Channels {
   /** The clock calls it. */
   private check(): void {
     this.servers.keepAlive();
-    this.requestAgain();
+    this.requestMissing();
     if ([...this.channels.values()].every(({ isHeard }) => isHeard)) this.servers.logIfBack();
   }
 
@@ -129,8 +136,9 @@ export class Channels {
     if (!used) return 0;
     // PUBLISH says how many nodes hear the channel on this server. The other servers have to be asked
     const others = this.servers.others().map(async (server) => Number((await server.pubsub("NUMSUB", name))[1]));
+    const counts = [used.publish(name, question), ...others].map((count) => within(COUNT_WITHIN, count));
     let nodes = 0;
-    for (const count of await Promise.allSettled([used.publish(name, question), ...others])) {
+    for (const count of await Promise.allSettled(counts)) {
       if (count.status === "fulfilled") nodes += count.value;
       else this.onFailed(count.reason as Error);
     }

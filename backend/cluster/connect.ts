@@ -8,7 +8,6 @@ import { within } from "./time";
 
 const ANSWER_WITHIN = 3000; // milliseconds that Redis gets for an answer
 const SEARCH_EVERY = 250; // milliseconds: ioredis looks for a Redis Cluster all of whose servers were lost
-const REFRESH_EVERY = 1000; // milliseconds: ioredis asks a Redis Cluster which servers it has
 const PROTOCOL = 3; // of Redis 6 and later, and the default of ioredis 6: only with it, one connection can hear and publish
 
 /** Of each connection. */
@@ -86,7 +85,6 @@ const clusterOf = ({ options: { host, port, username, password, tls } }: Redis) 
     lazyConnect: true,
     enableReadyCheck: false,
     clusterRetryStrategy: () => SEARCH_EVERY,
-    slotsRefreshInterval: REFRESH_EVERY,
     dnsLookup: (host, found) => found(null, host), // a certificate of TLS is for the name
   });
 

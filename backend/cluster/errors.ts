@@ -1,7 +1,7 @@
 // errors.ts: what goes wrong with Redis, in plain words.
 
-/** Whether Redis has answered, with a refusal. */
-export const isRefusal = (err: Error) => err.name === "ReplyError";
+/** Whether Redis has answered, with a refusal. (One that loads its data will be ready soon.) */
+export const isRefusal = (err: Error) => err.name === "ReplyError" && !err.message.startsWith("LOADING");
 
 /** The reason of an error, without the full stop, and in plain words where those of Redis are not. */
 export function plain(err: unknown): string {

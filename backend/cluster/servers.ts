@@ -5,6 +5,8 @@
 import { Cluster as RedisCluster, type Redis } from "ioredis";
 import { plain } from "./errors";
 
+const REFRESH_EVERY = 1000; // milliseconds: a Redis Cluster is asked which servers it has
+
 /** A client of ioredis, for one Redis or for a Redis Cluster. */
 export type Client = Redis | RedisCluster;
 
@@ -12,7 +14,7 @@ interface Listeners {
   /** Another server is used from now on, on which this node has no subscription yet. */
   onChosen: () => void;
   onMessage: (channel: Buffer, message: Buffer) => void;
-  /** A Redis Cluster did not say which servers it has. */
+  /** A server did not let this node in, or did not say which servers there are. */
   onFailed: (err: Error) => void;
 }
 
@@ -22,6 +24,7 @@ export class Servers {
   used: Redis | undefined;
   private isLost = false; // as it was logged
   private isOver = false;
+  private readonly clock: NodeJS.Timeout | undefined;
 
   /** @param name - of Redis, for messages */
   constructor(
@@ -35,7 +38,8 @@ export class Servers {
       .on("refresh", () => this.rememberAll()) // ioredis has heard which servers there are
       .on("node error", listeners.onFailed);
     this.rememberAll();
-    this.choose();
+    // (Not the option `slotsRefreshInterval` of ioredis 6.0: its clock may go on after the end)
+    if (client instanceof RedisCluster) this.clock = setInterval(() => client.refreshSlotsCache(), REFRESH_EVERY);
   }
 
   private all(): Redis[] {
@@ -56,27 +60,35 @@ export class Servers {
     server
       .on("ready", () => {
         reason = undefined;
-        this.choose();
+        void this.choose();
       })
-      .on("error", (err: Error) => (reason = err))
-      .on("close", () => this.onClosed(server, reason))
+      .on("error", (err: Error) => {
+        reason = err;
+        this.listeners.onFailed(err);
+      })
+      .on("close", () => void this.onClosed(server, reason))
       .on("messageBuffer", this.listeners.onMessage); // only the server that is used has subscriptions
   }
 
-  /** Where none is used: chooses one of those that are connected. It is left to chance, so that the nodes spread. */
-  private choose(): void {
-    const servers = this.connected();
-    if (this.used || this.isOver || servers.length === 0) return;
-    this.used = servers[Math.floor(Math.random() * servers.length)];
+  /** Where none is used: chooses the one that answers first. So it is none that hangs, and none that loads its data. */
+  async choose(): Promise<void> {
+    if (this.used) return;
+    const answers = this.connected().map(async (server) => {
+      await (this.client instanceof RedisCluster ? server.cluster("SLOTS") : server.call("HELLO", 3));
+      return server;
+    });
+    const first = await Promise.any(answers).catch(() => undefined);
+    if (!first || this.used || this.isOver) return;
+    this.used = first;
     this.listeners.onChosen();
   }
 
   /** Also where ioredis has closed the connection, since the server has left the Redis Cluster, or has no slots any more. */
-  private onClosed(server: Redis, reason = new Error("the connection was closed")): void {
-    if (server !== this.used || this.isOver) return;
+  private async onClosed(server: Redis, reason = new Error("the connection was closed")): Promise<void> {
+    if (server !== this.used) return;
     this.used = undefined;
-    this.choose();
-    if (this.used || this.isLost) return;
+    await this.choose();
+    if (this.used || this.isOver || this.isLost) return;
     this.isLost = true;
     console.error(`${this.name} is lost: ${plain(reason)}. Until it is back, each node is on its own.`);
   }
@@ -89,6 +101,7 @@ export class Servers {
       // Where there is no answer in 3 s, ioredis closes the connection. HELLO needs no rights
       if (server.status === "ready") server.call("HELLO", 3).catch(() => {});
     }
+    void this.choose();
   }
 
   /** Tells ioredis which servers to look for where all are lost at once. Otherwise it tries the address that was given. */
@@ -109,6 +122,7 @@ export class Servers {
   /** Resolves when the server has what was published, and ends the connection to it. */
   async quit(): Promise<void> {
     this.isOver = true;
+    clearInterval(this.clock);
     await this.used?.quit(); // Redis answers in order
   }
 

@@ -146,14 +146,19 @@ describe("a cluster", () => {
     });
 
     it("all channels are back, however many", async () => {
-      const node = await Channels.of(redis.url);
+      const far = await forward([redis.port], 300);
+      atTheEnd(far.close);
+      const node = await Channels.of(`redis://127.0.0.1:${far.port}`);
       atTheEnd(() => node.close());
       const names = Array.from({ length: 2000 }, (_, i) => `socket.io#${i}#`);
       for (const name of names) node.sSubscribe(name, () => {});
       await Promise.all(names.map((name) => node.settled(name)));
       await redis.ask(["CLIENT", "KILL", "TYPE", "pubsub"]);
+      await redis.ask(["CONFIG", "RESETSTAT"]);
       await until(() => logged("is back.").length === 1);
       expect(await redis.channels()).to.have.members(names);
+      // each is asked for once, though the answers take longer than half a second
+      expect(await redis.ask(["INFO", "commandstats"])).to.include("cmdstat_subscribe:calls=2000,");
     });
 
     it("a node does not say that it is back while Redis refuses a channel", async () => {
@@ -169,6 +174,18 @@ describe("a cluster", () => {
       await redis.ask(["ACL", "SETUSER", "ann", "&socket.io#*"]);
       await until(() => logged("is back.").length === 1);
       expect(await redis.channels()).to.deep.equal(["socket.io#x"]);
+    });
+
+    it("a node that Redis does not let in any more says so, and is back when it is let in", async () => {
+      await redis.ask(["ACL", "SETUSER", "bob", ..."on >secret &socket.io#* +@all".split(" ")]);
+      const node = await Channels.of(redis.url.replace("//", "//bob:secret@"));
+      atTheEnd(() => node.close());
+      await redis.ask(["ACL", "SETUSER", "bob", "resetpass", ">another"]);
+      await redis.ask(["CLIENT", "KILL", "USER", "bob"]);
+      await until(() => logged("refuses what this node needs: it wants another user name or password.").length === 1);
+      await redis.ask(["ACL", "SETUSER", "bob", ">secret"]);
+      await until(() => logged("is back.").length === 1);
+      expect(log).to.have.lengthOf(3);
     });
 
     it("a channel that is left while Redis does not let it go is left later", async () => {

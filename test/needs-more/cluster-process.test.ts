@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { CHAT, channelOf, eventually, onRedis, Peer, startNode } from "../support/cluster";
 import { compiledServer, runFile } from "../support/demo-server";
-import { atTheEnd, joined, next, open, until } from "../support/harness";
+import { atTheEnd, joined, next, open, pause, until } from "../support/harness";
 import { pasted } from "../support/readmes";
 import { freePort, RedisServer } from "../support/redis";
+import { RedisCluster } from "../support/redis-cluster";
 
 describe("a cluster", () => {
   onRedis();
@@ -42,6 +43,19 @@ describe("a cluster", () => {
         node.child.kill("SIGINT");
         expect(await node.ended).to.equal(0);
       }
+    });
+
+    it("it ends by itself, also while all servers of a Redis Cluster are frozen", async () => {
+      const frozen = await RedisCluster.start();
+      atTheEnd(() => frozen.stop());
+      const node = runFile(join(pasted(), "backend/node.ts"), [`${await freePort()}`], { REDIS_URL: frozen.url });
+      await node.url();
+      for (const server of frozen.servers) server.freeze();
+      await pause(500); // so that a question to Redis is open
+      const since = Date.now();
+      node.child.kill("SIGTERM");
+      expect(await node.ended).to.equal(0);
+      expect(Date.now() - since).to.be.below(4000);
     });
 
     it("a node that dies takes its peers with it, without a word: the next count is right", async () => {

@@ -21,7 +21,10 @@ describe("a Redis Cluster", function () {
   const { log, logged } = onRedis();
   let redis: RedisCluster;
   beforeEach(async () => {
-    redis = await RedisCluster.start();
+    redis = await RedisCluster.start(
+      0,
+      ..."--key-load-delay 30000 --loading-process-events-interval-bytes 1024 --rdbcompression no".split(" "),
+    );
   });
   afterEach(() => redis.stop());
 
@@ -86,6 +89,40 @@ describe("a Redis Cluster", function () {
       await allIsWell();
       expect(log).to.deep.equal([]);
     });
+  }
+
+  for (const trouble of ["hangs", "loads its data"] as const) {
+    it(`the server that a node uses is killed while another one ${trouble}: the node uses the third one`, async () => {
+      const { used, allHear, allIsWell } = await pairs(redis, 12);
+      const third = redis.servers.find((server) => !used.includes(server))!;
+      if (trouble === "hangs") third.freeze();
+      else await loadSlowly(third);
+      await used[1].stop();
+      await allHear(1500);
+      third.thaw();
+      await allHear();
+      await used[1].start();
+      await allIsWell();
+      expect(log).to.deep.equal([]);
+    });
+  }
+
+  /** Starts a server again, which then needs some seconds to load its data. */
+  async function loadSlowly(server: RedisServer): Promise<void> {
+    const [[first] = [0]] = (await server.info()).slots;
+    for (let i = 0, found = 0; found < 100; i++) {
+      const isOurs = ((await server.ask(["CLUSTER", "KEYSLOT", `${i}`])) as number) - first < 5461;
+      if (isOurs)
+        found += await server.ask(["SET", `${i}`, "x".repeat(2000)]).then(
+          () => 1,
+          () => 0,
+        );
+    }
+    await server.ask(["SAVE"]);
+    await server.stop();
+    await server.start();
+    expect(await server.ask(["INFO", "persistence"])).to.include("loading:1");
+    await pause(700); // so that all nodes are connected to it
   }
 
   it("all servers end, and start again: it is said once, and all is there again", async () => {

@@ -84,8 +84,12 @@ export class RedisCluster {
 
   async replicaOf(master: RedisServer): Promise<RedisServer> {
     const { id } = await master.info();
-    for (const server of this.servers) if ((await server.info()).masterId === id) return server;
-    throw new Error("it has no replica");
+    let replica: RedisServer | undefined;
+    await untilTrue(async () => {
+      for (const server of this.servers) if ((await server.info()).masterId === id) replica = server;
+      return replica !== undefined;
+    });
+    return replica!;
   }
 
   /** Makes a replica the master, as an operator would; resolves when all servers know. */
