@@ -99,14 +99,14 @@ export class RedisCluster {
     let asked = -Infinity;
     await untilTrue(async () => {
       const { slots } = await replica.info();
+      if (slots.length > 0) return new RegExp(`^${masterId} .*slave`, "m").test(await replica.nodes());
       // the other masters may refuse, and Redis gives up after 5 s without a word
-      if (slots.length === 0 && Date.now() - asked > 6000) {
+      if (Date.now() - asked > 6000) {
         asked = Date.now();
         await replica.ask(["CLUSTER", "FAILOVER"]);
       }
-      return slots.length > 0;
+      return false;
     });
-    await untilTrue(async () => new RegExp(`^${masterId} .*slave`, "m").test(await replica.nodes()));
   }
 
   /** The servers on which nodes hear a channel: one that two nodes use is named twice. */
