@@ -22,7 +22,7 @@ export async function troubles(progress: (what: string) => void): Promise<string
   try {
     await row("slots move, 300 namespaces stay, 200 come and go", () => whileSlotsMove(300, 200));
     await row("slots move, 2000 stay, 200 come and go", () => whileSlotsMove(2000, 200));
-    await row("an operator makes replicas the masters, four times", whileReplaced);
+    await row("an operator makes a replica the master", whileReplaced);
     await row("the server that a node uses is killed: it hears nothing for", () => withoutItsServer("killed"));
     await row("the server that a node uses is frozen: it hears nothing for", () => withoutItsServer("frozen"));
     await row("one Redis is killed for 2 s: nothing is heard for", whileAway);
@@ -65,11 +65,8 @@ async function whileSlotsMove(count: number, churned: number): Promise<string> {
 
 async function whileReplaced(): Promise<string> {
   return losses(await RedisCluster.start(1), 300, 200, async (redis) => {
-    for (let i = 0; i < 2; i++) {
-      const [master] = redis.servers as [RedisServer];
-      await redis.promote(await redis.replicaOf(master));
-      await redis.promote(master);
-    }
+    await redis.promote(await redis.replicaOf(redis.servers[0]!));
+    await pause(2000); // until all nodes have heard of it
   });
 }
 
