@@ -11,11 +11,11 @@ import { RedisCluster } from "../support/redis-cluster";
 describe("a Redis Cluster of three masters with a replica each", function () {
   this.timeout(90_000);
   const { log, logged } = onRedis();
+  const clusters = RedisCluster.forEachTest(1);
   let redis: RedisCluster;
-  beforeEach(async () => {
-    redis = await RedisCluster.start(1);
+  beforeEach(() => {
+    redis = clusters();
   });
-  afterEach(() => redis.stop());
 
   it("an operator makes the replica the master, and then the master again: messages cross, and none is doubled", async () => {
     const { allHear, allIsWell } = await pairs(redis, 12);

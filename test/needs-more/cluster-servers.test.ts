@@ -19,14 +19,12 @@ const reasonAt = (url: string): Promise<string> =>
 describe("a Redis Cluster", function () {
   this.timeout(60_000);
   const { log, logged } = onRedis();
+  const loadsSlowly = "--key-load-delay 30000 --loading-process-events-interval-bytes 1024 --rdbcompression no";
+  const clusters = RedisCluster.forEachTest(0, ...loadsSlowly.split(" "));
   let redis: RedisCluster;
-  beforeEach(async () => {
-    redis = await RedisCluster.start(
-      0,
-      ..."--key-load-delay 30000 --loading-process-events-interval-bytes 1024 --rdbcompression no".split(" "),
-    );
+  beforeEach(() => {
+    redis = clusters();
   });
-  afterEach(() => redis.stop());
 
   it("carries all namespaces between nodes that use different servers of it, and counts them right", async () => {
     const { nodes, names, allHear, allIsWell } = await pairs(redis, 12);
@@ -101,6 +99,8 @@ describe("a Redis Cluster", function () {
       await allHear(1500);
       third.thaw();
       await allHear();
+      await eventually(() => third.ask(["FLUSHALL"])); // when it has its data
+      await third.ask(["SAVE"]);
       await used[1].start();
       await allIsWell();
       expect(log).to.deep.equal([]);
@@ -211,6 +211,7 @@ describe("a Redis Cluster", function () {
       for (const server of redis.servers) await server.ask(["CONFIG", "SET", "cluster-preferred-endpoint-type", type]);
       expect(await reasonAt(redis.url)).to.include("do not tell their host");
     }
+    for (const server of redis.servers) await server.ask(["CONFIG", "SET", "cluster-preferred-endpoint-type", "ip"]);
   });
 
   it("a node that may no longer ask which servers there are says so once, and goes on", async () => {

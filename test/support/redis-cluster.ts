@@ -36,6 +36,36 @@ export class RedisCluster {
     return cluster;
   }
 
+  /**
+   * In a suite: a Redis Cluster for each test. One that the last test has left as it was is used again.
+   *
+   * @returns a function that returns it in a test
+   */
+  static forEachTest(replicas: number, ...options: string[]): () => RedisCluster {
+    let cluster: RedisCluster | undefined;
+    beforeEach(async () => {
+      if (cluster && !(await cluster.isAsAtFirst(replicas))) {
+        await cluster.stop();
+        cluster = undefined;
+      }
+      cluster ??= await RedisCluster.start(replicas, ...options);
+    });
+    after(() => cluster?.stop());
+    return () => cluster!;
+  }
+
+  private async isAsAtFirst(replicas: number): Promise<boolean> {
+    const { servers } = this;
+    if (servers.length !== 3 * (1 + replicas) || !servers.every(({ runs }) => runs)) return false;
+    for (const server of servers) server.thaw();
+    for (const [i, server] of servers.entries()) {
+      const { state, slots } = await server.info();
+      if (state !== "ok" || slots.length > 0 !== i < 3) return false;
+      if ((await server.replicas()) !== 3 * replicas) return false;
+    }
+    return (await this.channels()).length === 0;
+  }
+
   private async create(replicas: number): Promise<void> {
     for (let i = 0; i < 3 * (1 + replicas); i++) await this.add();
     const addresses = this.servers.map(({ port }) => `127.0.0.1:${port}`);
