@@ -10,7 +10,7 @@ import { upTo, within } from "./time";
 
 const CHECK_EVERY = 500; // milliseconds
 const LOG_EVERY = 60_000; // milliseconds in which the same refusal is logged once
-const COUNT_WITHIN = 1000; // milliseconds that a server gets to say how many nodes hear a channel
+const COUNT_WITHIN = 1000; // milliseconds that Redis gets to say how many nodes hear a channel
 const CLOSE_WITHIN = 250; // milliseconds that Redis gets to take the last messages of a node that leaves
 
 /** What is called with each message of a channel, as the adapter wants it. */
@@ -34,9 +34,9 @@ export class Channels {
 
   private constructor(
     client: Client,
-    private readonly name: string, // of Redis, for messages
+    private readonly redisName: string, // for the log
   ) {
-    this.servers = new Servers(client, name, {
+    this.servers = new Servers(client, redisName, {
       onChosen: () => this.subscribeAnew(),
       onMessage: (channel, message) => this.onMessage(channel, message),
       onFailed: (err) => this.onFailed(err),
@@ -45,8 +45,8 @@ export class Channels {
 
   /** See `Cluster.join`. */
   static async of(url: string): Promise<Channels> {
-    const { client, name } = await connect(url);
-    const channels = new Channels(client, name);
+    const { client, redisName } = await connect(url);
+    const channels = new Channels(client, redisName);
     await channels.servers.choose();
     return channels;
   }
@@ -61,8 +61,8 @@ export class Channels {
   }
 
   /**
-   * Until Redis has ended the subscription, its counts include this node, and other nodes wait for its answers. So the
-   * listener stays until then.
+   * Until Redis has ended the subscription, it still counts this node, and other nodes wait for an answer of this node. So
+   * the listener stays until then.
    */
   sUnsubscribe(name: string): void {
     const channel = this.channels.get(name);
@@ -74,7 +74,7 @@ export class Channels {
   /** Asks Redis to begin or to end a subscription. */
   private request(name: string, channel: Channel): void {
     const { used } = this.servers;
-    if (!used) return; // `subscribeAnew` makes up for it
+    if (!used) return; // `subscribeAnew` does it when a server is chosen
     const { isWanted } = channel;
     channel.requests++;
     channel.answered = (isWanted ? used.subscribe(name) : used.unsubscribe(name))
@@ -85,7 +85,7 @@ export class Channels {
       .finally(() => channel.requests--);
   }
 
-  /** A server has been chosen, where this node has no subscription yet. */
+  /** A server has been chosen. This node has no subscription there yet. */
   private subscribeAnew(): void {
     for (const channel of this.channels.values()) channel.isHeard = false;
     this.requestMissing();
@@ -100,7 +100,7 @@ export class Channels {
     }
   }
 
-  /** The clock calls it. */
+  /** Twice a second: looks after the servers, and after the channels that are not as they are wanted. */
   private check(): void {
     this.servers.keepAlive();
     this.requestMissing();
@@ -122,7 +122,10 @@ export class Channels {
     }
   }
 
-  /** Does not wait: the adapter tells this node's peers afterwards. Where Redis is lost, the message is dropped. */
+  /**
+   * Resolves at once: the adapter sends the message to this node's own peers only when this has resolved. If Redis is
+   * lost, the message is dropped.
+   */
   async sPublish(name: string, message: string | Buffer): Promise<void> {
     this.servers.used?.publish(name, message).catch((err) => this.onFailed(err));
   }
@@ -166,6 +169,8 @@ export class Channels {
     const reason = plain(err);
     if (!isRefusal(err) || Date.now() - (this.loggedAt.get(reason) ?? -Infinity) < LOG_EVERY) return;
     this.loggedAt.set(reason, Date.now());
-    console.error(`${this.name} refuses what this node needs: ${reason}. The nodes may miss messages of each other.`);
+    console.error(
+      `${this.redisName} refuses what this node needs: ${reason}. The nodes may miss messages of each other.`,
+    );
   }
 }

@@ -41,7 +41,8 @@ export class Cluster<T = unknown> {
    * Makes a server part of the cluster, before it listens. Call it for one server.
    *
    * @param io - the server, without connection state recovery, which the sharded adapter does not support
-   * @param ee - what `ioHandler` returned for it, with a `retireAfter` in which answers of other nodes can arrive
+   * @param ee - what `ioHandler` returned for it. With a `retireAfter`: after `io.of()`, the namespace must live until the
+   *   other nodes have answered
    * @param describe - what this node says about one of its namespaces when {@link askAll} asks
    */
   serve<Route extends string>(
@@ -75,17 +76,17 @@ export class Cluster<T = unknown> {
   /**
    * Asks all nodes that have a namespace what they say about it. The answer of this node comes first, then those that the
    * others give within a second. It fails only where `describe` fails on this node. About a namespace of which
-   * `namespace.created` did not tell, only this node answers.
+   * `ee` has not told by `namespace.created`, only this node answers.
    */
   readonly askAll = async (namespace: Namespace): Promise<T[]> => {
     // Not `serverSideEmitWithAck`: it waits for processes that have the namespace and do not answer, such as a job that
     // only emits, and its answers come all or not at all
     const { name } = namespace;
     const id = randomUUID();
-    const now = this.here.get(name) ?? namespace; // the one that was given may be retired, and another one be here
-    const answers = [this.describe!(now)];
+    const current = this.here.get(name) ?? namespace; // the given one may be retired, and a new one of that name be here
+    const answers = [this.describe!(current)];
     const all = new Promise<void>((resolve) => {
-      let others = Infinity; // not known until Redis has answered: the first answers of nodes may come before that
+      let others = Infinity; // how many answers to wait for: Redis tells it, but some of them may come before that
       const check = () => answers.length > others && resolve();
       this.questions.set(id, (answer) => {
         answers.push(answer);
@@ -101,21 +102,25 @@ export class Cluster<T = unknown> {
     return answers;
   };
 
-  /** A message is a question, `[id]`, or an answer, `[id, answer]`. */
-  private onMessage(namespace: Namespace, message: string): void {
-    const [id, ...answer] = JSON.parse(message) as [id: string, ...answer: [T] | []];
-    if (answer.length > 0) {
-      this.questions.get(id)?.(answer[0] as T); // not there: it is for another node, or too late
+  /**
+   * A message is a question, `[id]`, or an answer, `[id, answer]`. All nodes that have the namespace hear both. This node
+   * takes only the answers to its own questions, and does not answer its own.
+   */
+  private onMessage(namespace: Namespace, text: string): void {
+    const message = JSON.parse(text) as [id: string] | [id: string, answer: T];
+    const [id] = message;
+    if (message.length === 2) {
+      this.questions.get(id)?.(message[1]);
     } else if (!this.questions.has(id)) {
       void this.channels.sPublish(questionsIn(namespace.name), JSON.stringify([id, this.describe!(namespace)]));
     }
   }
 
-  /** Leaves the cluster, when what was asked is answered and the messages that followed are sent: after 1.25 s at most. */
+  /** Waits for the answers to open questions, and until the last messages are sent; then leaves. It takes 1.25 s at most. */
   async close(): Promise<void> {
     const deadline = Date.now() + WAIT;
     do {
-      await pause(10); // an answer makes the application send a message, or ask once more
+      await pause(10); // in which the application may send a message after an answer, or ask once more
     } while (this.questions.size > 0 && Date.now() < deadline);
     await this.channels.close();
   }

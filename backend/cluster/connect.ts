@@ -8,7 +8,7 @@ import { within } from "./time";
 
 const ANSWER_WITHIN = 3000; // milliseconds that Redis gets for an answer
 const SEARCH_EVERY = 250; // milliseconds: ioredis looks for a Redis Cluster all of whose servers were lost
-const PROTOCOL = 3; // of Redis 6 and later, and the default of ioredis 6: only with it, one connection can hear and publish
+const PROTOCOL = 3; // of Redis 6 and later, and the default of ioredis 6. Before, a connection that hears cannot publish
 
 /** Of each connection. */
 const options = {
@@ -27,19 +27,20 @@ const options = {
 /**
  * Connects to a Redis server, or to the Redis Cluster that it belongs to. Throws an Error where it cannot be used.
  *
- * @returns the client, and the name of Redis for messages: without user, password and options
+ * @returns the client, and the name of Redis for the log: without user and password
  */
-export async function connect(url: string): Promise<{ client: Client; name: string }> {
+export async function connect(url: string): Promise<{ client: Client; redisName: string }> {
   const address = URL.canParse(url) ? new URL(url) : undefined;
   if (!address || !/^rediss?:$/.test(address.protocol) || !address.host || !/^\/?\d*$/.test(address.pathname)) {
     throw new Error("REDIS_URL must be the address of a Redis server, such as redis://localhost:6379.");
   }
   address.search = ""; // ioredis would take options from it
-  const name = `REDIS_URL ${address.protocol}//${address.host}${address.pathname}`;
+  address.pathname = ""; // the number of a database: channels belong to none
+  const redisName = `REDIS_URL ${address.protocol}//${address.host}`;
   try {
-    return { client: await clientFor(address), name };
+    return { client: await clientFor(address), redisName };
   } catch (err) {
-    throw new Error(`${name} cannot be used: ${plain(err)}.`);
+    throw new Error(`${redisName} cannot be used: ${plain(err)}.`);
   }
 }
 
@@ -74,8 +75,8 @@ async function open(redis: Redis): Promise<unknown[]> {
 /** Does on a server once what this node will have to do, to prove that it may. */
 async function prove(server: Redis): Promise<void> {
   const channel = "socket.io#";
-  const answers = [server.subscribe(channel), server.publish(channel, ""), server.unsubscribe(channel)];
-  await within(ANSWER_WITHIN, Promise.all(answers));
+  const answers = [server.ping(), server.subscribe(channel), server.publish(channel, ""), server.unsubscribe(channel)];
+  await within(ANSWER_WITHIN, Promise.all<unknown>(answers));
 }
 
 /** A client of the Redis Cluster that a server belongs to. */
@@ -85,7 +86,7 @@ const clusterOf = ({ options: { host, port, username, password, tls } }: Redis) 
     lazyConnect: true,
     enableReadyCheck: false,
     clusterRetryStrategy: () => SEARCH_EVERY,
-    dnsLookup: (host, found) => found(null, host), // a certificate of TLS is for the name
+    dnsLookup: (host, found) => found(null, host), // it connects by the name: a certificate of TLS is for that
   });
 
 /** Connects to each server of a Redis Cluster. One that is away is no obstacle, but one that refuses something is. */
@@ -96,7 +97,7 @@ async function connectToAll(client: RedisCluster): Promise<void> {
   // Redis tells "?", or nothing, where it does not know by which name its clients find it
   if (!servers.some(({ options: { host } }) => host !== "?")) throw new Error("its servers do not tell their host");
   const failures: Error[] = [];
-  for (const server of servers) {
+  const tryOut = async (server: Redis) => {
     try {
       await open(server);
       await prove(server);
@@ -106,6 +107,7 @@ async function connectToAll(client: RedisCluster): Promise<void> {
       const { host, port } = server.options;
       if (isRefusal(err as Error)) throw new Error(`its server ${host}:${port}: ${plain(err)}`);
     }
-  }
+  };
+  await Promise.all(servers.map(tryOut));
   if (failures.length === servers.length) throw failures[0]!;
 }

@@ -22,17 +22,18 @@ interface Listeners {
 export class Servers {
   /** The server on which this node publishes and hears; none while Redis is lost. */
   used: Redis | undefined;
-  private isLost = false; // as it was logged
+  private isLost = false; // whether the last line in the log said so
   private isOver = false;
   private readonly clock: NodeJS.Timeout | undefined;
 
-  /** @param name - of Redis, for messages */
+  /** @param redisName - for the log */
   constructor(
     private readonly client: Client,
-    private readonly name: string,
+    private readonly redisName: string,
     private readonly listeners: Listeners,
   ) {
     for (const server of this.all()) this.watch(server);
+    // Only a Redis Cluster emits these three. ioredis calls a server a "node"
     client
       .on("+node", (server: Redis) => this.watch(server)) // a server that is new to ioredis
       .on("refresh", () => this.rememberAll()) // ioredis has heard which servers there are
@@ -70,41 +71,43 @@ export class Servers {
       .on("messageBuffer", this.listeners.onMessage); // only the server that is used has subscriptions
   }
 
-  /** Where none is used: chooses the one that answers first. So it is none that hangs, and none that loads its data. */
+  /**
+   * If no server is used, uses the one that answers first. A server that hangs does not answer. One that still loads its
+   * data does not hear the others yet: it refuses PING.
+   */
   async choose(): Promise<void> {
     if (this.used) return;
-    const answers = this.connected().map(async (server) => {
-      await (this.client instanceof RedisCluster ? server.cluster("SLOTS") : server.call("HELLO", 3));
-      return server;
-    });
+    const answers = this.connected().map((server) => server.ping().then(() => server));
     const first = await Promise.any(answers).catch(() => undefined);
     if (!first || this.used || this.isOver) return;
     this.used = first;
     this.listeners.onChosen();
   }
 
-  /** Also where ioredis has closed the connection, since the server has left the Redis Cluster, or has no slots any more. */
+  /**
+   * If the server was used, chooses another one, or logs that Redis is lost. (ioredis closes connections too: to a server
+   * that has left the Redis Cluster, or that has no slots any more.)
+   */
   private async onClosed(server: Redis, reason = new Error("the connection was closed")): Promise<void> {
     if (server !== this.used) return;
     this.used = undefined;
     await this.choose();
     if (this.used || this.isOver || this.isLost) return;
     this.isLost = true;
-    console.error(`${this.name} is lost: ${plain(reason)}. Until it is back, each node is on its own.`);
+    console.error(`${this.redisName} is lost: ${plain(reason)}. Until it is back, each node is on its own.`);
   }
 
-  /** Connects to the servers that are not connected, and asks the others for a sign of life. */
+  /** Connects to each server that is not connected. Sends PING to each that is: if it is silent for 3 s, ioredis hangs up. */
   keepAlive(): void {
-    if (this.client instanceof RedisCluster && this.client.status !== "ready") return; // ioredis looks for its servers
+    if (this.client instanceof RedisCluster && this.client.status !== "ready") return; // ioredis is looking for it
     for (const server of this.all()) {
       if (server.status === "wait" || server.status === "end") server.connect().catch(() => {});
-      // Where there is no answer in 3 s, ioredis closes the connection. HELLO needs no rights
-      if (server.status === "ready") server.call("HELLO", 3).catch(() => {});
+      if (server.status === "ready") server.ping().catch(() => {});
     }
     void this.choose();
   }
 
-  /** Tells ioredis which servers to look for where all are lost at once. Otherwise it tries the address that was given. */
+  /** Tells ioredis which servers to look for if all are lost at once. Else it only tries the address that was given. */
   private rememberAll(): void {
     if (!(this.client instanceof RedisCluster)) return;
     const [given] = this.client["startupNodes"]; // ioredis says to set it, in its text on `clusterRetryStrategy`
@@ -112,11 +115,11 @@ export class Servers {
     if (servers.length > 0) this.client["startupNodes"] = [given!, ...servers];
   }
 
-  /** Is called when this node hears all its channels. */
+  /** Logs that Redis is back, if it was lost. Is called when this node hears all its channels. */
   logIfBack(): void {
     if (!this.isLost || !this.used) return;
     this.isLost = false;
-    console.log(`${this.name} is back.`);
+    console.log(`${this.redisName} is back.`);
   }
 
   /** Resolves when the server has what was published, and ends the connection to it. */

@@ -1,10 +1,10 @@
-// time.ts: no wait is without an end.
+// time.ts: every wait has a limit.
 
 /** Rejects when a promise takes longer than this many milliseconds. */
 export function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const late = new Error(`no answer within ${milliseconds / 1000} s`);
-    const timer = setTimeout(() => setImmediate(reject, late), milliseconds); // an answer that has come is read first
+    const timer = setTimeout(() => setImmediate(reject, late), milliseconds); // after a busy time, what has arrived is read first
     promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -39,7 +39,7 @@ describe("a Redis Cluster", function () {
   });
 
   it("needs user and password on each server, and says which one does not let this user do what it must", async () => {
-    const rights = "+subscribe +unsubscribe +publish +pubsub|numsub +cluster|slots"; // enough
+    const rights = "+ping +subscribe +unsubscribe +publish +pubsub|numsub +cluster|slots"; // enough
     const user = `on >secret resetchannels &socket.io#* ${rights}`.split(" ");
     for (const server of redis.servers) await server.ask(["ACL", "SETUSER", "app", ...user]);
     const url = redis.url.replace("//", "//app:secret@");
@@ -215,7 +215,7 @@ describe("a Redis Cluster", function () {
   });
 
   it("a node that may no longer ask which servers there are says so once, and goes on", async () => {
-    const rights = "on >secret resetchannels &socket.io#* +@pubsub +cluster|slots".split(" ");
+    const rights = "on >secret resetchannels &socket.io#* +ping +@pubsub +cluster|slots".split(" ");
     for (const server of redis.servers) await server.ask(["ACL", "SETUSER", "app", ...rights]);
     const url = redis.url.replace("//", "//app:secret@");
     const node = await Channels.of(url);

@@ -75,7 +75,7 @@ describe("a node", () => {
   it("is told what it may not do", async () => {
     const users: Record<string, [rights: string, reason: string]> = {
       all: ["&* +@all", ""],
-      ours: ["&socket.io#* -@all +subscribe +unsubscribe +publish", ""], // enough
+      ours: ["&socket.io#* -@all +ping +subscribe +unsubscribe +publish", ""], // enough
       deaf: ["&* +@all -subscribe", "it does not let this user run SUBSCRIBE"],
       mute: ["&* +@all -publish", "it does not let this user run PUBLISH"],
       stray: ["&other +@all", "it does not let this user use the channels that begin with socket.io#"],
