@@ -76,8 +76,7 @@ describe("the READMEs", () => {
     }
   });
 
-  it("has examples in TypeScript that compile under the project's strict settings", function () {
-    this.timeout(60_000);
+  it("has examples in TypeScript that compile under the project's strict settings", () => {
     const files = blocks("example")
       .map(([path]) => path)
       .filter((path) => path.endsWith(".ts"));

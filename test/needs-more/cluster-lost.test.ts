@@ -235,8 +235,7 @@ describe("a cluster", () => {
       expect(await redis.subscribers(channelOf("/category/1/item/4/chat"))).to.equal(1);
     });
 
-    it("a connection that is taken and never answered is not waited for", async function () {
-      this.timeout(40_000);
+    it("a connection that is taken and never answered is not waited for", async () => {
       const far = await forward([redis.port]);
       atTheEnd(far.close);
       const a = await startNode({ url: `redis://127.0.0.1:${far.port}` });
@@ -263,8 +262,7 @@ describe("a cluster", () => {
       expect(log).to.have.lengthOf(1);
     });
 
-    it("again and again while namespaces come and go: no channel is missing afterwards, and none is left", async function () {
-      this.timeout(120_000);
+    it("again and again while namespaces come and go: no channel is missing afterwards, and none is left", async () => {
       const nodes = [await startNode(redis), await startNode(redis)].map((node) => ({
         ...node,
         peers: new Map<string, Socket>(), // one at most for each namespace

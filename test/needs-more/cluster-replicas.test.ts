@@ -8,8 +8,7 @@ import { pairs } from "../support/pairs";
 import { forward, type RedisServer } from "../support/redis";
 import { RedisCluster } from "../support/redis-cluster";
 
-describe("a Redis Cluster of three masters with a replica each", function () {
-  this.timeout(90_000);
+describe("a Redis Cluster of three masters with a replica each", () => {
   const { log, logged } = onRedis();
   const clusters = RedisCluster.forEachTest(1);
   let redis: RedisCluster;

@@ -16,8 +16,7 @@ const reasonAt = (url: string): Promise<string> =>
     ({ message }: Error) => message,
   );
 
-describe("a Redis Cluster", function () {
-  this.timeout(60_000);
+describe("a Redis Cluster", () => {
   const { log, logged } = onRedis();
   const loadsSlowly = "--key-load-delay 30000 --loading-process-events-interval-bytes 1024 --rdbcompression no";
   const clusters = RedisCluster.forEachTest(0, ...loadsSlowly.split(" "));
