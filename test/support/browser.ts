@@ -93,9 +93,7 @@ function needsBuild(): void {
 
 /** Runs a suite in one browser, and each of its tests on a demo of its own. It is skipped where there is no browser. */
 export function describeInBrowser(title: string, suite: (stage: Stage) => void): void {
-  describe(title, function () {
-    this.timeout(4 * WITHIN);
-
+  describe(title, () => {
     let browser: Browser | undefined;
     let demo: Demo;
     let people: Person[];
