@@ -19,8 +19,8 @@ import {
   until,
 } from "./support/harness";
 
-/** Runs of one test: `SEEDS=1000 npm test` for many. Where `CI` is set they are always the same. */
 const PING = process.env["CI"] ? 1500 : 400; // milliseconds: a busy machine must not lose peers that are well
+/** Runs of one test: `SEEDS=1000 npm test` for many. Where `CI` is set they are always the same. */
 const runs = Number(process.env["SEEDS"] ?? 10);
 const firstSeed = Number(process.env["SEED"] ?? (process.env["CI"] ? 1 : Math.floor(Math.random() * 1e6)));
 
