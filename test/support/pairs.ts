@@ -6,9 +6,13 @@ import { pause, until } from "./harness";
 import type { RedisServer } from "./redis";
 import type { RedisCluster } from "./redis-cluster";
 
-/** Two nodes, each with a peer in each of so many namespaces, and the server that each node uses. */
-export async function pairs(redis: RedisCluster, count: number) {
-  const [nodes, used] = await nodesApart(redis);
+/**
+ * Two nodes, each with a peer in each of so many namespaces, and the server that each node uses.
+ *
+ * @param unused - a server that neither of them uses
+ */
+export async function pairs(redis: RedisCluster, count: number, unused?: RedisServer) {
+  const [nodes, used] = await nodesApart(redis, unused);
   const names = Array.from({ length: count }, (_, i) => `/category/${i}/item/1/chat`);
   const all = await Promise.all(
     names.map(async (to) => Promise.all([Peer.join(nodes[0], "ann", { to }), Peer.join(nodes[1], "bob", { to })])),
@@ -54,18 +58,23 @@ export async function pairs(redis: RedisCluster, count: number) {
 type Node = Awaited<ReturnType<typeof startNode>>;
 
 /** Two nodes that use different servers, which chance decides. */
-async function nodesApart(redis: RedisCluster): Promise<[nodes: [Node, Node], used: [RedisServer, RedisServer]]> {
-  const common = channelOf("/");
-  const first = await startNode(redis);
-  const [server] = await redis.usedFor(common);
-  for (;;) {
-    const second = await startNode(redis.servers[1]!);
-    const other = (await redis.usedFor(common)).find((used) => used !== server);
-    if (other)
-      return [
-        [first, second],
-        [server!, other],
-      ];
-    await second.close();
+async function nodesApart(
+  redis: RedisCluster,
+  unused?: RedisServer,
+): Promise<[nodes: [Node, Node], used: [RedisServer, RedisServer]]> {
+  const nodes: Node[] = [];
+  const taken: RedisServer[] = [];
+  while (nodes.length < 2) {
+    const node = await startNode(redis.servers[nodes.length]!);
+    const now = await redis.usedFor(channelOf("/"));
+    const server = now.find((used) => used !== unused && !taken.includes(used));
+    if (server) {
+      nodes.push(node);
+      taken.push(server);
+    } else {
+      await node.close();
+      await eventually(async () => expect(await redis.usedFor(channelOf("/"))).to.have.lengthOf(nodes.length));
+    }
   }
+  return [nodes as [Node, Node], taken as [RedisServer, RedisServer]];
 }
