@@ -64,7 +64,8 @@ async function nodesApart(
 ): Promise<[nodes: [Node, Node], used: [RedisServer, RedisServer]]> {
   const nodes: Node[] = [];
   const taken: RedisServer[] = [];
-  while (nodes.length < 2) {
+  for (let attempt = 0; nodes.length < 2; attempt++) {
+    if (attempt === 50) throw new Error("50 nodes, and no two of them use different servers as they should");
     const node = await startNode(redis.servers[nodes.length]!);
     const now = await redis.usedFor(channelOf("/"));
     const server = now.find((used) => used !== unused && !taken.includes(used));
